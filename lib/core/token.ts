@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+
+/**
+ * A token names something that may change. Its text is part of keys in the backend:
+ *
+ * - `*`                        everything
+ * - `t:{table}`                a table as a whole (rows unknown, schema, registry)
+ * - `t:{table}:`               any row of the table
+ * - `t:{table}:a=1&b=x`        the rows with a = 1 and b = 'x'
+ * - `t:{table}:a=1|id,title`   the same, for readers that look at `id` and `title` only
+ * - `g:tag`                    a tag
+ *
+ * The braces are a Redis Cluster hash tag: all keys of a table share a slot.
+ */
+export type Token = string;
+
+/** The token every entry depends on. */
+export const EVERYTHING: Token = '*';
+
+const MAX_CONDITION_LENGTH = 160;
+
+export const tableToken = (table: string): Token => `t:{${table}}`;
+export const tagToken = (tag: string): Token => `g:${tag}`;
+
+/**
+ * What a query asks of a table: the columns it compares for equality and the columns whose values it reads.
+ * `columns` and `reads` are sorted; `reads` is `'*'` when the reader may look at any column. A write that leaves
+ * all of them alone cannot change the result.
+ */
+export interface Shape {
+  readonly columns: readonly string[];
+  readonly reads: '*' | readonly string[];
+}
+
+/** Text under which a shape stands in the registry of its table. Column names are escaped by `escapeName`. */
+export function shapeText(shape: Shape): string {
+  const columns = shape.columns.map(escapeName).join('&');
+  return shape.reads === '*' ? columns : `${columns}|${shape.reads.map(escapeName).join(',')}`;
+}
+
+/** Inverse of `shapeText`. */
+export function parseShape(text: string): Shape {
+  const bar = text.indexOf('|');
+  const columns = bar < 0 ? text : text.slice(0, bar);
+  return {
+    columns: columns === '' ? [] : columns.split('&').map(decodeURIComponent),
+    reads: bar < 0 ? '*' : text.slice(bar + 1) === '' ? [] : text.slice(bar + 1).split(',').map(decodeURIComponent),
+  };
+}
+
+/**
+ * Token of the rows whose `shape.columns` equal `values` (canonical texts, `null` for SQL NULL, same order).
+ * Long conditions are hashed; the hash covers the whole text, so distinct conditions stay distinct.
+ */
+export function rowsToken(table: string, shape: Shape, values: readonly (string | null)[]): Token {
+  let text = '';
+  for (let i = 0; i < shape.columns.length; i++) {
+    const value = values[i];
+    if (i > 0) text += '&';
+    text += escapeName(shape.columns[i] as string) + (value === null || value === undefined ? '~' : `=${escapeName(value)}`);
+  }
+  if (shape.reads !== '*') text += `|${shape.reads.map(escapeName).join(',')}`;
+  if (text.length > MAX_CONDITION_LENGTH) text = `#${createHash('sha1').update(text).digest('base64url')}`;
+  return `t:{${table}}:${text}`;
+}
+
+const UNSAFE = /[^A-Za-z0-9_.\- :+]/g;
+
+/** Escapes everything that has a meaning in a token, so that no value can forge another condition. */
+function escapeName(text: string): string {
+  return UNSAFE.test(text) ? text.replace(UNSAFE, (c) => encodeChar(c)) : text;
+}
+
+function encodeChar(c: string): string {
+  const code = c.charCodeAt(0);
+  // A lone surrogate has no UTF-8 form and would make encodeURIComponent throw.
+  return code >= 0xd800 && code <= 0xdfff ? `%u${code.toString(16)}` : c === '%' ? '%25' : percent(c);
+}
+
+function percent(c: string): string {
+  const encoded = encodeURIComponent(c);
+  return encoded === c ? `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}` : encoded;
+}
