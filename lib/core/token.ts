@@ -43,8 +43,8 @@ export function parseShape(text: string): Shape {
   const bar = text.indexOf('|');
   const columns = bar < 0 ? text : text.slice(0, bar);
   return {
-    columns: columns === '' ? [] : columns.split('&').map(decodeURIComponent),
-    reads: bar < 0 ? '*' : text.slice(bar + 1) === '' ? [] : text.slice(bar + 1).split(',').map(decodeURIComponent),
+    columns: columns === '' ? [] : columns.split('&').map(unescapeName),
+    reads: bar < 0 ? '*' : text.slice(bar + 1) === '' ? [] : text.slice(bar + 1).split(',').map(unescapeName),
   };
 }
 
@@ -66,18 +66,16 @@ export function rowsToken(table: string, shape: Shape, values: readonly (string 
 
 const UNSAFE = /[^A-Za-z0-9_.\- :+]/g;
 
-/** Escapes everything that has a meaning in a token, so that no value can forge another condition. */
+/** Escapes every UTF-16 unit that has a meaning in a token, so that no value can forge another condition. */
 function escapeName(text: string): string {
-  return UNSAFE.test(text) ? text.replace(UNSAFE, (c) => encodeChar(c)) : text;
+  return text.replace(UNSAFE, (c) => {
+    const code = c.charCodeAt(0);
+    return code < 256 ? `%${code.toString(16).padStart(2, '0')}` : `%u${code.toString(16).padStart(4, '0')}`;
+  });
 }
 
-function encodeChar(c: string): string {
-  const code = c.charCodeAt(0);
-  // A lone surrogate has no UTF-8 form and would make encodeURIComponent throw.
-  return code >= 0xd800 && code <= 0xdfff ? `%u${code.toString(16)}` : c === '%' ? '%25' : percent(c);
-}
-
-function percent(c: string): string {
-  const encoded = encodeURIComponent(c);
-  return encoded === c ? `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}` : encoded;
+function unescapeName(text: string): string {
+  return text.replace(/%(?:u([0-9a-f]{4})|([0-9a-f]{2}))/g, (_, wide: string | undefined, narrow: string) =>
+    String.fromCharCode(parseInt(wide ?? narrow, 16)),
+  );
 }

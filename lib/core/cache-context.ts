@@ -1,0 +1,38 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+interface ContextState {
+  /** Reads go to the source; nothing is stored. */
+  readonly bypass: boolean;
+  /** Writes restamp nothing. */
+  readonly silent: boolean;
+}
+
+const DEFAULT_STATE: ContextState = { bypass: false, silent: false };
+
+/**
+ * Switches that follow the asynchronous call, never the process: two overlapping requests cannot see each other's
+ * (django-concurrency's process-wide switch stayed off for ever after such an overlap).
+ */
+export class CacheContext {
+  private readonly storage = new AsyncLocalStorage<ContextState>();
+
+  get bypass(): boolean {
+    return this.storage.getStore()?.bypass ?? false;
+  }
+
+  get silent(): boolean {
+    return this.storage.getStore()?.silent ?? false;
+  }
+
+  withoutCache<T>(fn: () => T): T {
+    return this.storage.run({ ...this.state, bypass: true }, fn);
+  }
+
+  withoutInvalidation<T>(fn: () => T): T {
+    return this.storage.run({ ...this.state, silent: true }, fn);
+  }
+
+  private get state(): ContextState {
+    return this.storage.getStore() ?? DEFAULT_STATE;
+  }
+}
