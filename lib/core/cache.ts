@@ -1,4 +1,4 @@
-import type { CacheDriver, TokenState } from '../drivers/cache-driver.interface.js';
+import type { CacheDriver, ReadReply, TokenState } from '../drivers/cache-driver.interface.js';
 import { CacheOpsError } from '../cacheops.errors.js';
 import type { CacheContext } from './cache-context.js';
 import type { Clock } from './clock.js';
@@ -88,15 +88,22 @@ export class Cache {
     lookup: Omit<Lookup<T>, 'load' | 'ttl'>,
   ): Promise<{ value: T } | { states: readonly TokenState[] } | undefined> {
     const { key, label, dependencies, codec } = lookup;
+    let reply: ReadReply;
     try {
-      const { entry, states } = await this.driver.read(key, dependencies.tokens);
-      if (entry === undefined || !isFresh(entry, states)) return { states };
-      const value = codec.decode(openEntry(entry).payload);
-      this.instrumentation.hit(key, label, this.driver.capabilities.shared ? 'shared' : 'memory');
-      return { value };
+      reply = await this.driver.read(key, dependencies.tokens);
     } catch (error) {
       this.instrumentation.error('read', error);
       return undefined;
+    }
+    if (reply.entry === undefined || !isFresh(reply.entry, reply.states)) return reply;
+    try {
+      const value = codec.decode(openEntry(reply.entry).payload);
+      this.instrumentation.hit(key, label, this.driver.capabilities.shared ? 'shared' : 'memory');
+      return { value };
+    } catch (error) {
+      // Bytes of another release or a torn entry: a miss, and the fill writes over it.
+      this.instrumentation.error('decode', error);
+      return reply;
     }
   }
 

@@ -46,7 +46,7 @@ export function isFresh(entry: Buffer, states: readonly (string | undefined)[]):
   let offset = HEADER;
   for (const state of states) {
     if (state === undefined || state.length !== STAMP_LENGTH) return false;
-    if (entry.latin1Slice(offset, offset + STAMP_LENGTH) !== state) return false;
+    if (entry.toString('latin1', offset, offset + STAMP_LENGTH) !== state) return false;
     offset += STAMP_LENGTH;
   }
   return true;

@@ -1,0 +1,135 @@
+import { CacheOpsError } from '../cacheops.errors.js';
+import type { CacheContext } from '../core/cache-context.js';
+import type { Instrumentation } from '../core/instrumentation.js';
+import { newStamp } from '../core/stamp.js';
+import { EVERYTHING, tableToken, type Token } from '../core/token.js';
+import type { CacheDriver } from '../drivers/cache-driver.interface.js';
+import { tokensOf } from './effect.js';
+import { RegistryCache } from './registry-cache.js';
+import type { Changes } from './transaction-frames.js';
+
+export interface InvalidatorSettings {
+  /** Milliseconds a writer's marks live if it never settles: longer than a COMMIT can take. */
+  readonly pendTtl: number;
+  /** `fail`: a write whose invalidation cannot be announced is refused. `degrade`: it goes ahead, and is made good. */
+  readonly onRedisFailure: 'degrade' | 'fail';
+}
+
+/** Marks that are set; `settle` must follow, whatever became of the commit. */
+export interface Pending {
+  readonly writer: string;
+  readonly tokens: readonly Token[];
+  readonly tables: readonly string[];
+}
+
+/** Each mismatch means that a reader brought a new shape in between; more than this in a row is not plausible. */
+const MAX_ATTEMPTS = 4;
+const MAX_TOKENS = 5000;
+
+/**
+ * Two-phase invalidation. `pend` before COMMIT marks every token of the transaction; from then on readers miss and do
+ * not store. `settle` after it takes the marks away and with them the stamps. A process that dies between the two
+ * leaves marks that run out, and a token without stamp is a miss: no invalidation is lost to a crash.
+ */
+export class Invalidator {
+  readonly registries: RegistryCache;
+  private readonly settling = new Set<Promise<void>>();
+
+  constructor(
+    private readonly driver: CacheDriver,
+    private readonly context: CacheContext,
+    private readonly instrumentation: Instrumentation,
+    private readonly settings: InvalidatorSettings,
+  ) {
+    this.registries = new RegistryCache(driver);
+  }
+
+  /** Whether writes of the current call restamp nothing (`withoutInvalidation`). */
+  get silent(): boolean {
+    return this.context.silent;
+  }
+
+  /**
+   * Announces changes that are about to be committed.
+   * @returns what to settle, or `undefined` when nothing changed or the backend could not be told (degrade)
+   * @throws CacheOpsError `INVALIDATION` when it could not be told and `onRedisFailure` is `fail`
+   */
+  async pend(changes: Changes): Promise<Pending | undefined> {
+    if (changes.effects.length === 0 && changes.tokens.size === 0) return undefined;
+    try {
+      return await this.mark(changes);
+    } catch (error) {
+      this.instrumentation.error('pend', error);
+      if (this.settings.onRedisFailure === 'degrade') return undefined;
+      throw new CacheOpsError('INVALIDATION', 'the invalidation could not be announced; the write was refused', {
+        cause: error,
+      });
+    }
+  }
+
+  /** Never rejects and is not awaited on the critical path: the marks already keep readers away. */
+  settle(pending: Pending | undefined): void {
+    if (!pending) return;
+    this.instrumentation.invalidate(pending.tokens);
+    const done: Promise<void> = this.driver
+      .settle(pending)
+      .catch((error: unknown) => this.instrumentation.error('settle', error))
+      .finally(() => this.settling.delete(done));
+    this.settling.add(done);
+  }
+
+  /** Restamps now. Used outside transactions, for tags and by hand. */
+  async restamp(tokens: readonly Token[]): Promise<void> {
+    if (tokens.length === 0 || this.context.silent) return;
+    this.instrumentation.invalidate(tokens);
+    try {
+      await this.driver.restamp(tokens);
+    } catch (error) {
+      this.instrumentation.error('restamp', error);
+      if (this.settings.onRedisFailure === 'fail') {
+        throw new CacheOpsError('INVALIDATION', 'the invalidation could not be delivered', { cause: error });
+      }
+    }
+  }
+
+  /** Waits for the settles under way; for shutdown. */
+  async drain(): Promise<void> {
+    await Promise.all(this.settling);
+  }
+
+  private async mark(changes: Changes): Promise<Pending> {
+    const tables = [...new Set(changes.effects.map((effect) => effect.table))].sort();
+    const writer = newStamp();
+    await this.registries.load(tables);
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const tokens = this.tokens(changes, tables);
+      const registries = new Map(tables.map((table) => [table, this.registries.get(table)?.version ?? '']));
+      const current = await this.driver.pend({ writer, tokens, registries, ttl: this.settings.pendTtl });
+      if (!current) return { writer, tokens, tables };
+      this.registries.learn(current);
+    }
+    return this.markTables(writer, changes, tables);
+  }
+
+  /** Needs no registry: every entry of a table depends on the table's own token. */
+  private async markTables(writer: string, changes: Changes, tables: readonly string[]): Promise<Pending> {
+    const tokens = [...new Set([...changes.tokens, ...tables.map(tableToken)])].sort();
+    await this.driver.pend({ writer, tokens, registries: new Map(), ttl: this.settings.pendTtl });
+    return { writer, tokens, tables: [] };
+  }
+
+  private tokens(changes: Changes, tables: readonly string[]): readonly Token[] {
+    const tokens = new Set<Token>(changes.tokens);
+    if (tokens.has(EVERYTHING)) return [EVERYTHING];
+    for (const table of tables) {
+      // A registry that is not there may have been lost: its readers can only be reached through the table's token.
+      if (this.registries.get(table)?.version === '') tokens.add(tableToken(table));
+    }
+    for (const effect of changes.effects) {
+      if (tokens.has(tableToken(effect.table))) continue;
+      for (const token of tokensOf(effect, this.registries.get(effect.table)?.shapes ?? [])) tokens.add(token);
+    }
+    if (tokens.size > MAX_TOKENS) return [...new Set([...changes.tokens, ...tables.map(tableToken)])].sort();
+    return [...tokens].sort();
+  }
+}

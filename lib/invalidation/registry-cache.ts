@@ -1,0 +1,35 @@
+import { parseShape, type Shape } from '../core/token.js';
+import type { CacheDriver, ShapeRegistry } from '../drivers/cache-driver.interface.js';
+
+/** The shapes of one table as a writer sees them. */
+export interface KnownShapes {
+  /** `''`: the table has no registry. */
+  readonly version: string;
+  readonly shapes: readonly Shape[];
+}
+
+/**
+ * What this process knows of the registries. It may be old: `pend` compares versions and answers with the current
+ * ones, so an old copy costs one more round trip, never a lost invalidation.
+ */
+export class RegistryCache {
+  private readonly known = new Map<string, KnownShapes>();
+
+  constructor(private readonly driver: CacheDriver) {}
+
+  /** Shapes of these tables, loading those never seen; at most one round trip. */
+  async load(tables: Iterable<string>): Promise<void> {
+    const missing = [...new Set(tables)].filter((table) => !this.known.has(table));
+    if (missing.length > 0) this.learn(await this.driver.registries(missing));
+  }
+
+  get(table: string): KnownShapes | undefined {
+    return this.known.get(table);
+  }
+
+  learn(registries: ReadonlyMap<string, ShapeRegistry>): void {
+    for (const [table, { version, shapes }] of registries) {
+      this.known.set(table, { version, shapes: shapes.map(parseShape) });
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import type { Token } from '../core/token.js';
+import type { Effect } from './effect.js';
+
+/** What a stretch of a transaction changed. */
+export interface Changes {
+  readonly effects: readonly Effect[];
+  readonly tokens: ReadonlySet<Token>;
+}
+
+interface Frame {
+  /** Savepoint name; `undefined` for the outermost frame. */
+  readonly name: string | undefined;
+  readonly effects: Effect[];
+  readonly tokens: Set<Token>;
+  dirty: boolean;
+}
+
+const newFrame = (name?: string): Frame => ({ name, effects: [], tokens: new Set(), dirty: false });
+
+/**
+ * The transaction of one connection as a stack of frames: a savepoint opens one, its release merges it upward, its
+ * rollback drops what came after it. Names repeat in SQL: the innermost savepoint of a name is meant.
+ */
+export class TransactionFrames {
+  private stack: Frame[] = [];
+
+  get active(): boolean {
+    return this.stack.length > 0;
+  }
+
+  /** The transaction has written: it must read past the cache (law 7). */
+  get dirty(): boolean {
+    return this.stack.some((frame) => frame.dirty);
+  }
+
+  begin(): void {
+    this.stack = [newFrame()];
+  }
+
+  savepoint(name: string): void {
+    if (this.active) this.stack.push(newFrame(name));
+  }
+
+  /** RELEASE name: the frame and those above it become part of the one below. */
+  release(name: string): void {
+    const at = this.find(name);
+    if (at < 1) return;
+    const target = this.stack[at - 1] as Frame;
+    for (const frame of this.stack.splice(at)) {
+      target.effects.push(...frame.effects);
+      for (const token of frame.tokens) target.tokens.add(token);
+      target.dirty ||= frame.dirty;
+    }
+  }
+
+  /** ROLLBACK TO name: drops what came after the savepoint, which itself stays open. */
+  rollbackTo(name: string): void {
+    const at = this.find(name);
+    if (at < 1) return;
+    this.stack.splice(at);
+    this.stack.push(newFrame(name));
+  }
+
+  /** Records effects; with none given the transaction only becomes dirty. */
+  record(effects: readonly Effect[], tokens: Iterable<Token> = []): void {
+    const frame = this.stack[this.stack.length - 1];
+    if (!frame) return;
+    frame.dirty = true;
+    frame.effects.push(...effects);
+    for (const token of tokens) frame.tokens.add(token);
+  }
+
+  /** Tokens that wait for the commit without the connection having written (an `invalidate()` call). */
+  queue(tokens: Iterable<Token>): void {
+    const frame = this.stack[this.stack.length - 1];
+    for (const token of tokens) frame?.tokens.add(token);
+  }
+
+  /** Everything recorded so far, all frames together. */
+  changes(): Changes {
+    return {
+      effects: this.stack.flatMap((frame) => frame.effects),
+      tokens: new Set(this.stack.flatMap((frame) => [...frame.tokens])),
+    };
+  }
+
+  end(): void {
+    this.stack = [];
+  }
+
+  private find(name: string): number {
+    return this.stack.findLastIndex((frame) => frame.name === name);
+  }
+}
