@@ -1,23 +1,41 @@
-export default {
+/** Folders of test/ whose specs need no server: they run alone without looking for one. */
+const PURE = ['core', 'sql', 'tooling'];
+
+const swc = {
+  swcrc: false,
+  sourceMaps: 'inline',
+  jsc: {
+    target: 'es2022',
+    parser: { syntax: 'typescript', decorators: true },
+    transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false },
+    keepClassNames: true,
+  },
+  module: { type: 'es6' },
+};
+
+const base = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
-  testMatch: ['**/*.spec.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
-  transform: {
-    '^.+\\.ts$': [
-      '@swc/jest',
-      {
-        swcrc: false,
-        sourceMaps: 'inline',
-        jsc: {
-          target: 'es2022',
-          parser: { syntax: 'typescript', decorators: true },
-          transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false },
-          keepClassNames: true,
-        },
-        module: { type: 'es6' },
-      },
-    ],
-  },
+  transform: { '^.+\\.ts$': ['@swc/jest', swc] },
+};
+
+// Jest runs the global setup of a project only if one of its specs was selected.
+export default {
+  projects: [
+    {
+      ...base,
+      displayName: 'pure',
+      testMatch: PURE.map((folder) => `<rootDir>/test/${folder}/**/*.spec.ts`),
+    },
+    {
+      ...base,
+      displayName: 'servers',
+      testMatch: ['**/*.spec.ts'],
+      testPathIgnorePatterns: ['/node_modules/', ...PURE.map((folder) => `<rootDir>/test/${folder}/`)],
+      globalSetup: '<rootDir>/test/support/servers/global-setup.mjs',
+      globalTeardown: '<rootDir>/test/support/servers/global-teardown.mjs',
+    },
+  ],
 };

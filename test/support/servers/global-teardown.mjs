@@ -1,0 +1,3 @@
+import { stopServers } from './find.mjs';
+
+export default stopServers;

@@ -1,0 +1,2 @@
+export function ownedName(): string;
+export function isStale(name: string): boolean;

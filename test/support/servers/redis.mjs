@@ -1,0 +1,47 @@
+import { Redis } from 'ioredis';
+import { isStale } from './owner.mjs';
+import { findBinary, freePort, launch, serverFolder } from './process.mjs';
+
+async function connected(url, work) {
+  const client = new Redis(url, { lazyConnect: true, connectTimeout: 3_000, retryStrategy: () => null });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return await work(client);
+  } finally {
+    client.disconnect();
+  }
+}
+
+export const redis = {
+  name: 'Redis',
+  variable: 'TEST_REDIS_URL',
+  aptPackage: 'redis-server',
+
+  defaults: () => ['redis://127.0.0.1:6379'],
+
+  probe: (url) => connected(url, (client) => client.ping()),
+
+  /** Removes the keys of killed runs; a prefix is an owned name and a colon. */
+  sweep: (url) =>
+    connected(url, async (client) => {
+      for await (const keys of client.scanStream({ match: 'cacheops_*', count: 1_000 })) {
+        const stale = keys.filter((key) => isStale(key.slice(0, key.indexOf(':'))));
+        if (stale.length > 0) await client.unlink(...stale);
+      }
+    }),
+
+  binaries() {
+    const server = findBinary(['redis-server', 'valkey-server'], ['/usr/sbin', '/opt/homebrew/bin']);
+    return server ? { server } : undefined;
+  },
+
+  async start({ server }) {
+    const folder = serverFolder({});
+    const port = await freePort();
+    const url = `redis://127.0.0.1:${port}`;
+    const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder];
+    const stop = await launch(server, args, { folder, owner: {}, ready: () => redis.probe(url) });
+    return { url, stop };
+  },
+};
