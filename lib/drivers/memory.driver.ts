@@ -1,0 +1,142 @@
+import { type Clock, systemClock } from '../core/clock.js';
+import { type Token, tableToken } from '../core/token.js';
+import { CacheOpsConfigError } from '../cacheops.errors.js';
+import type {
+  CacheDriver,
+  PendRequest,
+  PinRequest,
+  ReadReply,
+  SettleRequest,
+  ShapeRegistry,
+  TokenState,
+  WriteRequest,
+} from './cache-driver.interface.js';
+import { MemoryEntries } from './memory.entries.js';
+import { MemoryRegistries } from './memory.registries.js';
+import { MemoryStamps } from './memory.stamps.js';
+import { shapesByTable, withoutTables } from './table-shapes.js';
+
+export interface MemoryDriverOptions {
+  /** Memory for entries and stamps together, in bytes; 64 MiB by default. */
+  readonly maxBytes?: number;
+  readonly clock?: Clock;
+}
+
+const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
+/** Stamps may take this much of the memory; entries get what stamps leave. */
+const STAMP_SHARE = 0.5;
+
+/**
+ * Cache in the process. Every operation is atomic because it runs to its end before it returns. Nothing is shared
+ * with other processes and nothing survives a restart.
+ *
+ * Buffers that `read` returns are the stored ones and must not be modified.
+ */
+export class MemoryDriver implements CacheDriver {
+  readonly capabilities = { shared: false };
+  protected readonly entries = new MemoryEntries();
+  protected readonly stamps: MemoryStamps;
+  protected readonly tables = new MemoryRegistries();
+  readonly #clock: Clock;
+  readonly #maxBytes: number;
+
+  /** @throws CacheOpsConfigError when `maxBytes` is not a positive number */
+  constructor(options: MemoryDriverOptions = {}) {
+    this.#maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
+    if (!(this.#maxBytes > 0)) {
+      throw new CacheOpsConfigError('maxBytes', 'a positive number of bytes', options.maxBytes);
+    }
+    this.#clock = options.clock ?? systemClock;
+    this.stamps = MemoryStamps.atMost(this.#maxBytes * STAMP_SHARE);
+  }
+
+  /** Bytes taken by entries and stamps, as far as they are counted against `maxBytes`. */
+  get bytes(): number {
+    return this.entries.bytes + this.stamps.bytes;
+  }
+
+  read(key: string, tokens: readonly Token[]): Promise<ReadReply> {
+    const now = this.#clock.monotonic();
+    const states = new Array<TokenState>(tokens.length);
+    for (let i = 0; i < tokens.length; i++) states[i] = this.stamps.state(tokens[i] as Token, now);
+    return Promise.resolve({ entry: this.entries.get(key, now), states });
+  }
+
+  async pin({ tokens, shapes, ttl }: PinRequest): Promise<readonly TokenState[]> {
+    const now = this.#clock.monotonic();
+    const refused: string[] = [];
+    for (const [table, texts] of shapesByTable(shapes)) {
+      const registration = this.tables.register(table, texts, ttl, now);
+      if (registration === 'created') this.stamps.clear(tableToken(table), undefined, now);
+      if (registration === 'refused') refused.push(table);
+    }
+    const states = tokens.map((token) => this.stamps.pin(token, ttl, now));
+    this.entries.shrink(this.#room());
+    return withoutTables(tokens, states, refused);
+  }
+
+  async write({ key, entry, tokens, stamps, ttl }: WriteRequest): Promise<boolean> {
+    const now = this.#clock.monotonic();
+    for (let i = 0; i < tokens.length; i++) {
+      if (!this.stamps.carries(tokens[i] as Token, stamps[i], now)) return false;
+    }
+    for (const token of tokens) this.stamps.pin(token, ttl, now);
+    return this.entries.set(key, entry, now + ttl, this.#room());
+  }
+
+  async pend({
+    writer,
+    tokens,
+    registries,
+    ttl,
+  }: PendRequest): Promise<ReadonlyMap<string, ShapeRegistry> | undefined> {
+    const now = this.#clock.monotonic();
+    for (const [table, version] of registries) {
+      if (this.tables.version(table, now) !== version) return this.#registries([...registries.keys()], now);
+    }
+    for (const table of registries.keys()) this.tables.mark(table, writer, now + ttl, now);
+    for (const token of tokens) this.stamps.mark(token, writer, now + ttl, now);
+    this.entries.shrink(this.#room());
+    return undefined;
+  }
+
+  async settle({ writer, tokens, tables }: SettleRequest): Promise<void> {
+    const now = this.#clock.monotonic();
+    for (const token of tokens) this.stamps.clear(token, writer, now);
+    for (const table of tables) {
+      // While the mark was gone, shapes that the writer did not know of may have been registered.
+      if (!this.tables.unmark(table, writer, now)) this.stamps.clear(tableToken(table), undefined, now);
+    }
+  }
+
+  async restamp(tokens: readonly Token[]): Promise<void> {
+    const now = this.#clock.monotonic();
+    for (const token of tokens) this.stamps.clear(token, undefined, now);
+  }
+
+  async registries(tables: readonly string[]): Promise<ReadonlyMap<string, ShapeRegistry>> {
+    return this.#registries(tables, this.#clock.monotonic());
+  }
+
+  async delete(keys: readonly string[]): Promise<number> {
+    const now = this.#clock.monotonic();
+    let existed = 0;
+    for (const key of keys)
+      if (this.entries.get(key, now) !== undefined && this.entries.delete(key)) existed++;
+    return existed;
+  }
+
+  async close(): Promise<void> {
+    this.entries.clear();
+    this.stamps.reset();
+    this.tables.reset();
+  }
+
+  #room(): number {
+    return Math.max(0, this.#maxBytes - this.stamps.bytes);
+  }
+
+  #registries(tables: readonly string[], now: number): ReadonlyMap<string, ShapeRegistry> {
+    return new Map(tables.map((table) => [table, this.tables.get(table, now)]));
+  }
+}

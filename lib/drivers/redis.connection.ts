@@ -1,0 +1,109 @@
+import { CacheOpsConfigError, CacheOpsError } from '../cacheops.errors.js';
+
+export type RedisArgument = string | number | Buffer;
+
+/** What the driver needs of an ioredis client, version 5 or 6: `Redis`, `Cluster`, or anything that looks like it. */
+export interface RedisClient {
+  readonly status: string;
+  readonly isCluster?: boolean;
+  mgetBuffer(keys: string[]): Promise<(Buffer | null)[]>;
+  evalsha(sha: string, keyCount: number, ...args: RedisArgument[]): Promise<unknown>;
+  eval(source: string, keyCount: number, ...args: RedisArgument[]): Promise<unknown>;
+  unlink(keys: string[]): Promise<number>;
+  info(): Promise<string>;
+  on(event: 'ready' | 'close', listener: () => void): unknown;
+  off(event: 'ready' | 'close', listener: () => void): unknown;
+}
+
+/** Options of ioredis; the usual ones are named here, all others are passed on. */
+export interface RedisConnectionOptions {
+  readonly host?: string;
+  readonly port?: number;
+  readonly db?: number;
+  readonly username?: string;
+  readonly password?: string;
+  /** Milliseconds until a connection attempt is given up. */
+  readonly connectTimeout?: number;
+}
+
+/** A URL, options of ioredis, or a client that the application owns. */
+export type RedisOption = string | RedisClient | RedisConnectionOptions | Readonly<Record<string, unknown>>;
+
+export interface RedisConnection {
+  readonly client: RedisClient;
+  /** Ends a connection that was opened here; leaves a client of the application alone. */
+  close(): Promise<void>;
+}
+
+const CONNECT_TIMEOUT = 2_000;
+const LONGEST_BACKOFF = 2_000;
+
+/**
+ * Commands fail at once while the server is away, because the guard turns that into misses; a socket on which an
+ * answer is overdue is dropped, because TCP alone would take minutes to notice.
+ */
+const FAIL_FAST = {
+  lazyConnect: true,
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0,
+  connectTimeout: CONNECT_TIMEOUT,
+  socketTimeout: 5_000,
+  keepAlive: 10_000,
+  retryStrategy: (attempt: number): number => Math.min(50 * 2 ** Math.min(attempt, 10), LONGEST_BACKOFF),
+  // After a failover the old primary answers READONLY: look for the new one.
+  reconnectOnError: (error: Error): boolean => error.message.startsWith('READONLY'),
+};
+
+/**
+ * Opens a connection with ioredis, or takes a client over for use. A server that cannot be reached is no error: the
+ * connection keeps trying in the background.
+ *
+ * @throws CacheOpsConfigError when the option is none of the three
+ * @throws CacheOpsError DRIVER when a connection has to be opened and ioredis is not installed
+ */
+export async function connectRedis(option: RedisOption): Promise<RedisConnection> {
+  if (isClient(option)) return { client: option, close: async () => undefined };
+  if (typeof option !== 'string' && (typeof option !== 'object' || option === null)) {
+    throw new CacheOpsConfigError('redis', 'a URL, ioredis options or an ioredis client', option);
+  }
+  const { Redis } = await loadIoredis();
+  const client =
+    typeof option === 'string' ? new Redis(option, FAIL_FAST) : new Redis({ ...FAIL_FAST, ...option });
+  // Without a listener ioredis prints each failure; the guard reports state changes instead.
+  client.on('error', () => undefined);
+  await reached(client, CONNECT_TIMEOUT);
+  return {
+    client,
+    close: async () => {
+      client.disconnect();
+    },
+  };
+}
+
+/** Waits for the first attempt, good or bad, and never longer than `timeout` milliseconds. */
+async function reached(client: { connect(): Promise<void> }, timeout: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeout);
+  });
+  await Promise.race([client.connect().catch(() => undefined), patience]);
+  clearTimeout(timer);
+}
+
+async function loadIoredis() {
+  try {
+    return await import('ioredis');
+  } catch (error) {
+    throw new CacheOpsError('DRIVER', 'redis: install ioredis 5 or 6, or pass a client', { cause: error });
+  }
+}
+
+function isClient(option: unknown): option is RedisClient {
+  const client = option as Partial<RedisClient> | null;
+  return (
+    typeof client === 'object' &&
+    typeof client?.mgetBuffer === 'function' &&
+    typeof client.evalsha === 'function'
+  );
+}

@@ -1,0 +1,153 @@
+import { CacheOpsConfigError } from '../cacheops.errors.js';
+import { EVERYTHING, type Token } from '../core/token.js';
+import type {
+  PendRequest,
+  PinRequest,
+  ReadReply,
+  SettleRequest,
+  ShapeRegistry,
+  TokenState,
+  WriteRequest,
+} from './cache-driver.interface.js';
+import type { ConnectedDriver, ConnectionEvent } from './connected-driver.interface.js';
+import {
+  connectRedis,
+  type RedisClient,
+  type RedisConnection,
+  type RedisOption,
+} from './redis.connection.js';
+import { type RedisScript, runScript } from './redis.script.js';
+import {
+  entryKey,
+  pendScript,
+  pinScript,
+  registriesScript,
+  restampScript,
+  settleScript,
+  stampKey,
+  verifyScript,
+  writeScript,
+} from './redis.scripts.js';
+
+export interface RedisDriverOptions {
+  readonly redis: RedisOption;
+  /** Put before every key. On a Cluster it must contain a hash tag (`{shop}:`), so that all keys share a slot. */
+  readonly prefix?: string;
+}
+
+const EXCLAMATION = 0x21;
+
+/**
+ * Cache in Redis 6.2+ or Valkey. A read is one MGET, a removal one UNLINK, everything else one EVALSHA; deadlines are
+ * taken from the clock of the server.
+ */
+export class RedisDriver implements ConnectedDriver {
+  readonly capabilities = { shared: true };
+  readonly #client: RedisClient;
+  readonly #prefix: string;
+
+  private constructor(
+    private readonly connection: RedisConnection,
+    prefix: string,
+  ) {
+    this.#client = connection.client;
+    this.#prefix = prefix;
+  }
+
+  /**
+   * Waits for the first connection attempt, at most two seconds; a server that is away is no error.
+   * @throws CacheOpsConfigError when `redis` is not usable, or is a Cluster and the prefix has no hash tag
+   */
+  static async create({ redis, prefix = '' }: RedisDriverOptions): Promise<RedisDriver> {
+    const connection = await connectRedis(redis);
+    if (connection.client.isCluster && !/\{[^}]+\}/.test(prefix)) {
+      throw new CacheOpsConfigError('prefix', 'a hash tag such as "{shop}:" for a Redis Cluster', prefix);
+    }
+    return new RedisDriver(connection, prefix);
+  }
+
+  async read(key: string, tokens: readonly Token[]): Promise<ReadReply> {
+    const keys = new Array<string>(tokens.length + 1);
+    keys[0] = this.#prefix + entryKey(key);
+    for (let i = 0; i < tokens.length; i++) keys[i + 1] = this.#prefix + stampKey(tokens[i] as Token);
+    const values = await this.#client.mgetBuffer(keys);
+    const states = new Array<TokenState>(tokens.length);
+    for (let i = 0; i < states.length; i++) states[i] = stateOf(values[i + 1]);
+    return { entry: values[0] ?? undefined, states };
+  }
+
+  async pin(request: PinRequest): Promise<readonly TokenState[]> {
+    if (request.tokens.length === 0 && request.shapes.length === 0) return [];
+    return this.#run(pinScript, request);
+  }
+
+  write(request: WriteRequest): Promise<boolean> {
+    return this.#run(writeScript, request);
+  }
+
+  async pend(request: PendRequest): Promise<ReadonlyMap<string, ShapeRegistry> | undefined> {
+    if (request.tokens.length === 0 && request.registries.size === 0) return undefined;
+    return this.#run(pendScript, request);
+  }
+
+  async settle(request: SettleRequest): Promise<void> {
+    if (request.tokens.length > 0 || request.tables.length > 0) await this.#run(settleScript, request);
+  }
+
+  async restamp(tokens: readonly Token[]): Promise<void> {
+    if (tokens.length > 0) await this.#run(restampScript, tokens);
+  }
+
+  async registries(tables: readonly string[]): Promise<ReadonlyMap<string, ShapeRegistry>> {
+    return tables.length === 0 ? new Map() : this.#run(registriesScript, tables);
+  }
+
+  async delete(keys: readonly string[]): Promise<number> {
+    if (keys.length === 0) return 0;
+    return this.#client.unlink(keys.map((key) => this.#prefix + entryKey(key)));
+  }
+
+  watch(listener: (event: ConnectionEvent) => void): () => void {
+    const lost = (): void => listener('lost');
+    const back = (): void => listener('back');
+    this.#client.on('close', lost);
+    this.#client.on('ready', back);
+    return () => {
+      this.#client.off('close', lost);
+      this.#client.off('ready', back);
+    };
+  }
+
+  async verify(): Promise<void> {
+    await this.#run(verifyScript, { identity: identityOf(await this.#info()), token: EVERYTHING });
+  }
+
+  close(): Promise<void> {
+    return this.connection.close();
+  }
+
+  /** A server that hides INFO, as some managed ones do, has no identity: then every reconnect restamps everything. */
+  async #info(): Promise<string> {
+    try {
+      return await this.#client.info();
+    } catch (error) {
+      if (error instanceof Error && /^(NOPERM|ERR unknown command)/.test(error.message)) return '';
+      throw error;
+    }
+  }
+
+  #run<Request, Reply>(script: RedisScript<Request, Reply>, request: Request): Promise<Reply> {
+    return runScript(this.#client, script, request, this.#prefix);
+  }
+}
+
+function stateOf(value: Buffer | null | undefined): TokenState {
+  if (value === null || value === undefined) return undefined;
+  return value[0] === EXCLAMATION ? 'pending' : value.toString('latin1');
+}
+
+function identityOf(info: string): string {
+  const run = /^run_id:(\w+)/m.exec(info)?.[1];
+  const replication = /^master_replid:(\w+)/m.exec(info)?.[1];
+  return run === undefined ? '' : `${run}:${replication ?? ''}`;
+}
