@@ -1,9 +1,10 @@
 import { jest } from '@jest/globals';
 import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { ESLint } from 'eslint';
 import { LAYERS } from '../../tools/lint/layers.mjs';
 
-const ROOT = new URL('../../', import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const eslint = new ESLint({ cwd: ROOT });
 
 /** The rules that object to `code` in place of what `file` holds: type-checked rules want a file of the project. */
