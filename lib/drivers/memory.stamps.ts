@@ -77,6 +77,10 @@ export class MemoryStamps {
     else record.expires = latest;
   }
 
+  drop(token: Token): void {
+    this.#records.delete(token);
+  }
+
   reset(): void {
     this.#records.clear();
   }

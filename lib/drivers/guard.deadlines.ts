@@ -1,0 +1,76 @@
+import type { Clock } from '../core/clock.js';
+
+/** One operation that is being waited for. */
+export interface Deadline {
+  /** @returns false when the deadline has passed and the operation was given up */
+  close(): boolean;
+}
+
+class Node implements Deadline {
+  next: Node | undefined;
+  open = true;
+
+  constructor(
+    readonly at: number,
+    readonly expire: () => void,
+    private readonly owner: Deadlines,
+  ) {}
+
+  close(): boolean {
+    if (!this.open) return false;
+    this.open = false;
+    this.owner.dropClosed();
+    return true;
+  }
+}
+
+/**
+ * Deadlines of operations that all have the same patience, so they run out in the order in which they began: a queue
+ * and one timer, where a timer for each operation would cost more than the operation. The timer keeps no process
+ * alive.
+ */
+export class Deadlines {
+  #head: Node | undefined;
+  #tail: Node | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param patience milliseconds that each operation is given */
+  constructor(
+    private readonly patience: number,
+    private readonly clock: Clock,
+  ) {}
+
+  /** @param expire called once, unless the deadline is closed before it passes */
+  open(expire: () => void): Deadline {
+    const node = new Node(this.clock.monotonic() + this.patience, expire, this);
+    if (this.#tail === undefined) this.#head = node;
+    else this.#tail.next = node;
+    this.#tail = node;
+    if (this.#timer === undefined) this.#arm(this.patience);
+    return node;
+  }
+
+  /** Forgets closed operations at the head; those behind an open one wait for it. */
+  dropClosed(): void {
+    while (this.#head !== undefined && !this.#head.open) this.#head = this.#head.next;
+    if (this.#head === undefined) this.#tail = undefined;
+  }
+
+  #arm(ms: number): void {
+    // Timers run before sockets are read: after a stall of the event loop the replies are there, but not yet seen.
+    // setImmediate lets them in first, so that a stall is not taken for a slow backend.
+    this.#timer = setTimeout(() => setImmediate(() => this.#expire()), Math.max(1, Math.ceil(ms))).unref();
+  }
+
+  #expire(): void {
+    this.#timer = undefined;
+    const now = this.clock.monotonic();
+    for (let node = this.#head; node !== undefined && node.at <= now; node = node.next) {
+      if (!node.open) continue;
+      node.open = false;
+      node.expire();
+    }
+    this.dropClosed();
+    if (this.#head !== undefined && this.#timer === undefined) this.#arm(this.#head.at - now);
+  }
+}

@@ -1,0 +1,297 @@
+import { CacheOpsConfigError, CacheOpsError } from '../cacheops.errors.js';
+import { type Clock, systemClock } from '../core/clock.js';
+import { EVERYTHING, type Token } from '../core/token.js';
+import type {
+  CacheDriver,
+  PendRequest,
+  PinRequest,
+  ReadReply,
+  SettleRequest,
+  ShapeRegistry,
+  TokenState,
+  WriteRequest,
+} from './cache-driver.interface.js';
+import type { ConnectedDriver, ConnectionEvent } from './connected-driver.interface.js';
+import { Deadlines } from './guard.deadlines.js';
+import { Journal, type JournalBatch } from './guard.journal.js';
+
+export type GuardState = 'up' | 'down';
+
+export interface GuardOptions {
+  /** Milliseconds for what a reader waits for (`read`, `pin`); 250 by default. */
+  readonly readTimeout?: number;
+  /** Milliseconds for `write` and `delete`; 1,000 by default. */
+  readonly writeTimeout?: number;
+  /** Milliseconds for each of the two attempts at an invalidation, and for `registries`; 1,000 by default. */
+  readonly invalidationTimeout?: number;
+  readonly breaker?: {
+    /** Failures in a row that stop the traffic; 5 by default. */
+    readonly failures?: number;
+    /** Milliseconds between attempts to come back; 1,000 by default. */
+    readonly cooldown?: number;
+  };
+  readonly clock?: Clock;
+  /** Told once when the backend goes down, with the reason, and once when it is back. Must not throw. */
+  readonly onStateChange?: (state: GuardState, error?: unknown) => void;
+}
+
+/** One error for all operations that are refused while the backend is down: refusing must cost nothing. */
+const UNAVAILABLE = new CacheOpsError('DRIVER', 'The cache backend is down; the cache is bypassed.');
+
+/**
+ * The failure policy of every cache operation: timeouts, circuit breaker and the memory of what could not be
+ * invalidated. All operations reject with `CacheOpsError` code `DRIVER`; a reader takes that for a miss that must not
+ * be stored.
+ *
+ * While the backend is down every operation is refused at once, and tokens to invalidate go to a journal. A probe
+ * comes back to the backend by itself, without traffic: it checks that the server has lost nothing (`verify`),
+ * delivers the journal, and only then lets operations pass. A single failed invalidation is enough to go down,
+ * because what it should have invalidated must not be served.
+ *
+ * After a rejected `pend` a writer that commits all the same has to `settle` (or `restamp`) after its commit: the
+ * journal may be delivered before that commit.
+ */
+export class GuardedDriver implements CacheDriver {
+  readonly capabilities: CacheDriver['capabilities'];
+  readonly #connected: ConnectedDriver | undefined;
+  readonly #unwatch: () => void;
+  readonly #reads: Deadlines;
+  readonly #writes: Deadlines;
+  readonly #invalidations: Deadlines;
+  readonly #maxFailures: number;
+  readonly #cooldown: number;
+  readonly #onStateChange: NonNullable<GuardOptions['onStateChange']>;
+  readonly #journal = new Journal();
+  #up: boolean;
+  #reported: GuardState = 'up';
+  #failures = 0;
+  /** Grows each time the backend goes away; a reply to an operation of an earlier epoch is not to be trusted. */
+  #epoch = 0;
+  #probing: Promise<boolean> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  /**
+   * A driver with a connection is down until its server is verified, see `probe`.
+   * @throws CacheOpsConfigError when a number is not positive
+   */
+  constructor(
+    private readonly inner: CacheDriver,
+    options: GuardOptions = {},
+  ) {
+    const clock = options.clock ?? systemClock;
+    this.capabilities = inner.capabilities;
+    this.#reads = new Deadlines(positive('readTimeout', options.readTimeout ?? 250), clock);
+    this.#writes = new Deadlines(positive('writeTimeout', options.writeTimeout ?? 1_000), clock);
+    this.#invalidations = new Deadlines(
+      positive('invalidationTimeout', options.invalidationTimeout ?? 1_000),
+      clock,
+    );
+    this.#maxFailures = positive('breaker.failures', options.breaker?.failures ?? 5);
+    this.#cooldown = positive('breaker.cooldown', options.breaker?.cooldown ?? 1_000);
+    this.#onStateChange = options.onStateChange ?? (() => undefined);
+    this.#connected = isConnected(inner) ? inner : undefined;
+    this.#up = this.#connected === undefined;
+    this.#unwatch = this.#connected?.watch((event) => this.#connection(event)) ?? (() => undefined);
+    if (!this.#up) void this.probe();
+  }
+
+  /** Whether operations reach the backend. */
+  available(): boolean {
+    return this.#up;
+  }
+
+  read(key: string, tokens: readonly Token[]): Promise<ReadReply> {
+    return this.#serve(this.#reads, () => this.inner.read(key, tokens));
+  }
+
+  pin(request: PinRequest): Promise<readonly TokenState[]> {
+    return this.#serve(this.#reads, () => this.inner.pin(request));
+  }
+
+  write(request: WriteRequest): Promise<boolean> {
+    return this.#serve(this.#writes, () => this.inner.write(request));
+  }
+
+  registries(tables: readonly string[]): Promise<ReadonlyMap<string, ShapeRegistry>> {
+    return this.#serve(this.#invalidations, () => this.inner.registries(tables));
+  }
+
+  pend(request: PendRequest): Promise<ReadonlyMap<string, ShapeRegistry> | undefined> {
+    const { writer, tokens, registries } = request;
+    const remember = (): void => this.#journal.settle({ writer, tokens, tables: [...registries.keys()] });
+    return this.#invalidate(remember, () => this.inner.pend(request));
+  }
+
+  settle(request: SettleRequest): Promise<void> {
+    return this.#invalidate(
+      () => this.#journal.settle(request),
+      () => this.inner.settle(request),
+    );
+  }
+
+  restamp(tokens: readonly Token[]): Promise<void> {
+    return this.#invalidate(
+      () => this.#journal.restamp(tokens),
+      () => this.inner.restamp(tokens),
+    );
+  }
+
+  delete(keys: readonly string[]): Promise<number> {
+    return this.#invalidate(
+      () => this.#journal.delete(keys),
+      () => this.inner.delete(keys),
+      this.#writes,
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#up = false;
+    clearTimeout(this.#timer);
+    this.#unwatch();
+    await this.inner.close();
+  }
+
+  /**
+   * Tries to come back, if down: verifies the server, delivers the journal, lets operations pass. Never rejects.
+   * @returns whether the backend is up
+   */
+  probe(): Promise<boolean> {
+    this.#probing ??= this.#recover().finally(() => {
+      this.#probing = undefined;
+    });
+    return this.#probing;
+  }
+
+  async #serve<T>(deadlines: Deadlines, start: () => Promise<T>): Promise<T> {
+    if (!this.#up) throw UNAVAILABLE;
+    const epoch = this.#epoch;
+    let reply: T;
+    try {
+      reply = await attempt(deadlines, start);
+    } catch (error) {
+      if (epoch === this.#epoch && ++this.#failures >= this.#maxFailures) this.#down(error);
+      throw driverError(error);
+    }
+    // The client may have sent it again to a server that came back without the last invalidations.
+    if (epoch !== this.#epoch) throw UNAVAILABLE;
+    this.#failures = 0;
+    return reply;
+  }
+
+  async #invalidate<T>(
+    remember: () => void,
+    start: () => Promise<T>,
+    deadlines: Deadlines = this.#invalidations,
+  ): Promise<T> {
+    if (!this.#up) {
+      remember();
+      throw UNAVAILABLE;
+    }
+    const epoch = this.#epoch;
+    try {
+      return await attempt(deadlines, start).catch((error: unknown) => {
+        if (epoch !== this.#epoch) throw error;
+        return attempt(deadlines, start);
+      });
+    } catch (error) {
+      remember();
+      this.#down(error);
+      throw driverError(error);
+    }
+  }
+
+  #down(error: unknown): void {
+    this.#epoch++;
+    if (this.#up) {
+      this.#up = false;
+      this.#failures = 0;
+      this.#schedule();
+    }
+    this.#report('down', error);
+  }
+
+  async #recover(): Promise<boolean> {
+    if (this.#up || this.#closed) return this.#up;
+    const epoch = this.#epoch;
+    try {
+      await attempt(
+        this.#invalidations,
+        () => this.#connected?.verify() ?? this.inner.read('', [EVERYTHING]),
+      );
+      while (!this.#journal.empty) await this.#deliver(this.#journal.take());
+      if (epoch !== this.#epoch) throw UNAVAILABLE;
+    } catch (error) {
+      if (!this.#closed) this.#schedule();
+      this.#report('down', error);
+      return false;
+    }
+    if (this.#closed) return false;
+    this.#up = true;
+    clearTimeout(this.#timer);
+    this.#report('up');
+    return true;
+  }
+
+  async #deliver(batch: JournalBatch): Promise<void> {
+    const work = [...batch.settles.values()].map((request) => () => this.inner.settle(request));
+    if (batch.tokens.size > 0) work.push(() => this.inner.restamp([...batch.tokens]));
+    if (batch.keys.size > 0) work.push(() => this.inner.delete([...batch.keys]).then(() => undefined));
+    try {
+      await Promise.all(work.map((start) => attempt(this.#invalidations, start)));
+    } catch (error) {
+      this.#journal.restore(batch);
+      throw error;
+    }
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.probe(), this.#cooldown).unref();
+  }
+
+  #connection(event: ConnectionEvent): void {
+    if (event === 'lost')
+      this.#down(new CacheOpsError('DRIVER', 'The connection to the cache backend was lost.'));
+    else void (this.#probing ?? Promise.resolve()).then(() => this.probe());
+  }
+
+  #report(state: GuardState, error?: unknown): void {
+    if (this.#reported === state || this.#closed) return;
+    this.#reported = state;
+    this.#onStateChange(state, error);
+  }
+}
+
+/** Starts the operation and gives it up when its deadline passes; what comes later is ignored. */
+function attempt<T>(deadlines: Deadlines, start: () => Promise<T>): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const deadline = deadlines.open(() =>
+      reject(new CacheOpsError('DRIVER', 'The cache backend did not answer in time.')),
+    );
+    start().then(
+      (reply) => {
+        if (deadline.close()) resolve(reply);
+      },
+      (error: unknown) => {
+        if (deadline.close()) reject(error);
+      },
+    );
+  });
+}
+
+function driverError(error: unknown): CacheOpsError {
+  if (error instanceof CacheOpsError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new CacheOpsError('DRIVER', `The cache backend failed: ${reason}`, { cause: error });
+}
+
+function isConnected(driver: CacheDriver): driver is ConnectedDriver {
+  return 'verify' in driver && 'watch' in driver;
+}
+
+function positive(option: string, value: number): number {
+  if (!(value > 0)) throw new CacheOpsConfigError(option, 'a positive number', value);
+  return value;
+}
