@@ -17,7 +17,8 @@ export interface InvalidatorSettings {
 
 /** Marks that are set; `settle` must follow, whatever became of the commit. */
 export interface Pending {
-  readonly writer: string;
+  /** `undefined`: the marks could not be set; the tokens are restamped after the commit instead. */
+  readonly writer: string | undefined;
   readonly tokens: readonly Token[];
   readonly tables: readonly string[];
 }
@@ -51,7 +52,7 @@ export class Invalidator {
 
   /**
    * Announces changes that are about to be committed.
-   * @returns what to settle, or `undefined` when nothing changed or the backend could not be told (degrade)
+   * @returns what to settle, or `undefined` when nothing changed
    * @throws CacheOpsError `INVALIDATION` when it could not be told and `onRedisFailure` is `fail`
    */
   async pend(changes: Changes): Promise<Pending | undefined> {
@@ -60,7 +61,7 @@ export class Invalidator {
       return await this.mark(changes);
     } catch (error) {
       this.instrumentation.error('pend', error);
-      if (this.settings.onRedisFailure === 'degrade') return undefined;
+      if (this.settings.onRedisFailure === 'degrade') return unmarked(changes);
       throw new CacheOpsError('INVALIDATION', 'the invalidation could not be announced; the write was refused', {
         cause: error,
       });
@@ -71,8 +72,7 @@ export class Invalidator {
   settle(pending: Pending | undefined): void {
     if (!pending) return;
     this.instrumentation.invalidate(pending.tokens);
-    const done: Promise<void> = this.driver
-      .settle(pending)
+    const done: Promise<void> = this.finish(pending)
       .catch((error: unknown) => this.instrumentation.error('settle', error))
       .finally(() => this.settling.delete(done));
     this.settling.add(done);
@@ -97,8 +97,12 @@ export class Invalidator {
     await Promise.all(this.settling);
   }
 
+  private finish({ writer, tokens, tables }: Pending): Promise<void> {
+    return writer === undefined ? this.driver.restamp(tokens) : this.driver.settle({ writer, tokens, tables });
+  }
+
   private async mark(changes: Changes): Promise<Pending> {
-    const tables = [...new Set(changes.effects.map((effect) => effect.table))].sort();
+    const tables = tablesOf(changes);
     const writer = newStamp();
     await this.registries.load(tables);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
@@ -113,7 +117,7 @@ export class Invalidator {
 
   /** Needs no registry: every entry of a table depends on the table's own token. */
   private async markTables(writer: string, changes: Changes, tables: readonly string[]): Promise<Pending> {
-    const tokens = [...new Set([...changes.tokens, ...tables.map(tableToken)])].sort();
+    const tokens = coarse(changes, tables);
     await this.driver.pend({ writer, tokens, registries: new Map(), ttl: this.settings.pendTtl });
     return { writer, tokens, tables: [] };
   }
@@ -129,7 +133,21 @@ export class Invalidator {
       if (tokens.has(tableToken(effect.table))) continue;
       for (const token of tokensOf(effect, this.registries.get(effect.table)?.shapes ?? [])) tokens.add(token);
     }
-    if (tokens.size > MAX_TOKENS) return [...new Set([...changes.tokens, ...tables.map(tableToken)])].sort();
-    return [...tokens].sort();
+    return tokens.size > MAX_TOKENS ? coarse(changes, tables) : [...tokens].sort();
   }
+}
+
+const tablesOf = (changes: Changes): readonly string[] => [...new Set(changes.effects.map((e) => e.table))].sort();
+
+/** Tokens by table, for when the shapes are of no use. */
+function coarse(changes: Changes, tables: readonly string[]): readonly Token[] {
+  return [...new Set([...changes.tokens, ...tables.map(tableToken)])].sort();
+}
+
+/**
+ * Degrade: the registries may be out of reach, so the tokens are those of the tables. They are restamped after the
+ * commit, not now: a journal that is delivered before the COMMIT would let a reader store the old rows again.
+ */
+function unmarked(changes: Changes): Pending {
+  return { writer: undefined, tokens: coarse(changes, tablesOf(changes)), tables: [] };
 }

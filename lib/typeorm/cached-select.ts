@@ -1,0 +1,219 @@
+import type { DataSource, EntityMetadata, QueryRunner, SelectQueryBuilder } from 'typeorm';
+import type { QueryExpressionMap } from 'typeorm/query-builder/QueryExpressionMap.js';
+import type { Codec } from '../core/cache.js';
+import type { ObservedConnection } from './connection.js';
+import type { CacheOp } from './profiles.js';
+import type { ReadDecision, ReadDoor, ReadSubject } from './read-door.js';
+
+/** What the door reaches of a builder: protected in TypeORM's types, stable since 0.2. The canary test watches it. */
+interface Internals {
+  expressionMap: QueryExpressionMap;
+  dataSource: DataSource;
+  clone(): Internals;
+  loadRawResults(runner: QueryRunner): Promise<Row[]>;
+  executeEntitiesAndRawResults(runner: QueryRunner): Promise<EntitiesAndRaw>;
+  getQueryAndParameters(): [string, unknown[]];
+}
+type Row = Record<string, unknown>;
+interface EntitiesAndRaw {
+  entities: object[];
+  raw: Row[];
+}
+type BuilderClass = new (...args: never[]) => object;
+
+/** Finds the observed connection of a runner. */
+export type ConnectionOf = (runner: QueryRunner) => ObservedConnection | undefined;
+
+/** How a builder is asked for entities; raw rows are asked for when neither is set. */
+const WANTS = Symbol('cacheops.wants');
+const EXISTS_OF = Symbol('cacheops.existsOf');
+
+/**
+ * Makes a SelectQueryBuilder class that reads through the door. The base class is taken from a builder of the very
+ * DataSource, so that it is the right one even where two copies of typeorm are installed.
+ */
+export function cachedSelectBuilder(Base: BuilderClass, door: ReadDoor, connectionOf: ConnectionOf): BuilderClass {
+  const base = Base.prototype as Internals & Record<'getOne' | 'getMany' | 'getManyAndCount' | 'whereExists', (...args: unknown[]) => unknown>;
+
+  class CachedSelectQueryBuilder extends (Base as new (...args: never[]) => object) {
+    [WANTS]?: CacheOp;
+    [EXISTS_OF]?: Internals;
+
+    getOne(): unknown {
+      return wanting(this, 'get', () => base.getOne.call(this));
+    }
+
+    getMany(): unknown {
+      return wanting(this, 'fetch', () => base.getMany.call(this));
+    }
+
+    getManyAndCount(): unknown {
+      return wanting(this, 'fetch', () => base.getManyAndCount.call(this));
+    }
+
+    whereExists(sub: Internals): unknown {
+      this[EXISTS_OF] = sub;
+      return base.whereExists.call(this, sub);
+    }
+
+    async executeEntitiesAndRawResults(runner: QueryRunner): Promise<EntitiesAndRaw> {
+      const self = this as unknown as Internals;
+      const op = this[WANTS];
+      if (op === undefined || !storesGraph(self)) return base.executeEntitiesAndRawResults.call(self, runner);
+      const [sql, params] = self.getQueryAndParameters();
+      if (door.hasNoGraph(sql)) return base.executeEntitiesAndRawResults.call(self, runner);
+      const decision = door.decide(subjectOf(self, op), connectionOf(runner), sql, params, graphVariant(self));
+      if ('refusal' in decision) return base.executeEntitiesAndRawResults.call(uncached(self), runner);
+      const metadata = mainMetadata(self) as EntityMetadata;
+      const entities = await door.shared.cache.getOrSet({
+        ...decision,
+        codec: graphCodec(door, metadata, sql),
+        load: async () => (await base.executeEntitiesAndRawResults.call(silent(self), runner)).entities,
+      });
+      await broadcastLoad(self, runner, metadata, entities);
+      return { entities, raw: [] };
+    }
+
+    async loadRawResults(runner: QueryRunner): Promise<Row[]> {
+      const self = this as unknown as Internals;
+      const load = (): Promise<Row[]> => base.loadRawResults.call(uncached(self), runner);
+      const decision = decideRaw(self, door, connectionOf(runner), this[WANTS], this[EXISTS_OF]);
+      if ('refusal' in decision) return load();
+      const rows = await door.shared.cache.getOrSet({ ...decision, codec: door.shared.rowsCodec, load });
+      return rows as Row[];
+    }
+  }
+  return CachedSelectQueryBuilder as unknown as BuilderClass;
+}
+
+/** What `explain` needs: the decision for a builder without running it. */
+export function explainBuilder(builder: SelectQueryBuilder<object>, door: ReadDoor): ReadDecision & { sql: string } {
+  const self = builder as unknown as Internals;
+  const [sql, params] = self.getQueryAndParameters();
+  const metadata = mainMetadata(self);
+  if (!metadata) return { refusal: 'the query does not start from an entity', sql };
+  const graph = storesGraph(self);
+  const subject = subjectOf(self, 'fetch');
+  const decision = door.decide({ ...subject, cache: subject.cache ?? anyOp(door, metadata) }, undefined, sql, params, graph ? graphVariant(self) : 'rows');
+  return { ...decision, sql };
+}
+
+const anyOp = (door: ReadDoor, metadata: EntityMetadata): true | undefined => {
+  const profile = door.shared.profiles.of(metadata);
+  return profile && profile.ops.size > 0 ? true : undefined;
+};
+
+async function wanting<T>(builder: { [WANTS]?: CacheOp }, op: CacheOp, work: () => T): Promise<Awaited<T>> {
+  builder[WANTS] = op;
+  try {
+    return await work();
+  } finally {
+    delete builder[WANTS];
+  }
+}
+
+const mainMetadata = ({ expressionMap }: Internals): EntityMetadata | undefined =>
+  expressionMap.mainAlias?.hasMetadata ? expressionMap.mainAlias.metadata : undefined;
+
+/** Builders whose result is one graph from one analysable text; others are cached as the raw rows of each text. */
+function storesGraph({ expressionMap: map }: Internals): boolean {
+  const metadatas = map.aliases.filter((alias) => alias.hasMetadata).map((alias) => alias.metadata);
+  return (
+    map.mainAlias?.hasMetadata === true &&
+    map.options.length === 0 &&
+    map.relationIdAttributes.length === 0 &&
+    map.relationLoadStrategy !== 'query' &&
+    metadatas.every((metadata) => metadata.relationIds.length === 0)
+  );
+}
+
+/** What decides about the graph beside the text: TypeORM pages joined queries outside it and maps joins by name. */
+function graphVariant({ expressionMap: map }: Internals): string {
+  const joins = map.joinAttributes.map((join) => [join.alias.name, join.mapToProperty, join.isMappingMany]);
+  const paged = map.joinAttributes.length > 0 && (map.skip || map.take);
+  return JSON.stringify([map.mainAlias?.metadata.name, joins, paged ? [map.skip, map.take, map.allOrderBys] : 0]);
+}
+
+function subjectOf({ expressionMap: map }: Internals, op: CacheOp): ReadSubject {
+  const metadata = map.mainAlias?.metadata as EntityMetadata;
+  return {
+    metadata,
+    entities: map.aliases.filter((alias) => alias.hasMetadata).map((alias) => alias.metadata),
+    op,
+    cache: map.cache,
+    duration: map.cacheDuration,
+    id: map.cacheId,
+    refusal: refusalOf(map),
+  };
+}
+
+function refusalOf(map: QueryExpressionMap): string | undefined {
+  if (map.lockMode !== undefined) return `the query locks (${map.lockMode})`;
+  // TypeORM's re-select after a write (ReturningResultsEntityUpdator) marks its builder with this option.
+  if (map.options.includes('create-pojo')) return 'TypeORM reads back what it wrote';
+  return undefined;
+}
+
+function decideRaw(
+  self: Internals,
+  door: ReadDoor,
+  connection: ObservedConnection | undefined,
+  wants: CacheOp | undefined,
+  existsOf: Internals | undefined,
+): ReadDecision {
+  const source = mainMetadata(self) ? self : existsOf;
+  if (!source || !mainMetadata(source)) return { refusal: 'the query does not start from an entity' };
+  const [sql, params] = self.getQueryAndParameters();
+  return door.decide(subjectOf(source, wants ?? rawOp(self, existsOf)), connection, sql, params, 'rows');
+}
+
+function rawOp({ expressionMap: map }: Internals, existsOf: Internals | undefined): CacheOp {
+  if (existsOf) return 'exists';
+  return map.selects.length === 1 && map.selects[0]?.aliasName === 'cnt' ? 'count' : map.queryEntity ? 'fetch' : 'aggregate';
+}
+
+/** TypeORM's own result cache must stay out of what we cache or refuse: it cannot invalidate. */
+function uncached(self: Internals): Internals {
+  if (!self.dataSource.queryResultCache && self.expressionMap.cache === undefined) return self;
+  const copy = self.clone();
+  copy.expressionMap.options = self.expressionMap.options;
+  copy.expressionMap.cache = false;
+  return copy;
+}
+
+/** The same query without listeners: `afterLoad` runs on what is handed out, not on what is stored. */
+function silent(self: Internals): Internals {
+  const copy = self.clone();
+  copy.expressionMap.cache = false;
+  copy.expressionMap.callListeners = false;
+  return copy;
+}
+
+function graphCodec(door: ReadDoor, metadata: EntityMetadata, sql: string): Codec<object[]> {
+  return {
+    encode: (entities) => {
+      const payload = door.shared.entityCodec.encode(metadata, entities);
+      if (payload === undefined) door.setNoGraph(sql);
+      return payload;
+    },
+    decode: (payload) => door.shared.entityCodec.decode(metadata, payload),
+  };
+}
+
+async function broadcastLoad(
+  { expressionMap, dataSource }: Internals,
+  runner: QueryRunner,
+  metadata: EntityMetadata,
+  entities: object[],
+): Promise<void> {
+  if (entities.length === 0 || !expressionMap.callListeners || !hasLoadListeners(dataSource)) return;
+  const { broadcaster } = runner as unknown as { broadcaster: { broadcast(...args: unknown[]): Promise<void> } };
+  await broadcaster.broadcast('Load', metadata, entities);
+}
+
+function hasLoadListeners(dataSource: DataSource): boolean {
+  return (
+    dataSource.subscribers.some((subscriber) => subscriber.afterLoad) ||
+    dataSource.entityMetadatas.some((metadata) => metadata.afterLoadListeners.length > 0)
+  );
+}

@@ -1,0 +1,234 @@
+import type { QueryRunner } from 'typeorm';
+import type { CacheContext } from '../core/cache-context.js';
+import { EVERYTHING } from '../core/token.js';
+import type { Invalidator } from '../invalidation/invalidator.js';
+import { TransactionFrames } from '../invalidation/transaction-frames.js';
+import type { SqlAnalyser } from '../sql/index.js';
+import type { SqlDialect, StatementAnalysis, TransactionAnalysis, WriteEffect } from '../sql/sql.types.js';
+import { Mutex } from './mutex.js';
+import type { Execute, Statement, StructuredResult } from './statement.js';
+import type { WriteObserver } from './write-observer.js';
+
+/** What all connections of one DataSource share. */
+export interface ConnectionContext {
+  readonly dialect: SqlDialect;
+  readonly analyser: SqlAnalyser;
+  readonly invalidator: Invalidator;
+  readonly writes: WriteObserver;
+  readonly context: CacheContext;
+  /** Isolation level of a transaction that names none, in lower case. */
+  readonly defaultIsolation: string;
+}
+
+type Release = () => Promise<void>;
+
+/** A plain SELECT neither writes nor changes the transaction: it is not worth a look at the analyser's memo. */
+const PLAIN_READ = /^\s*(?:SELECT|SHOW)\b/i;
+
+/**
+ * The one place where statements of a connection pass. Transactions are followed by their SQL text, so that those of
+ * TypeORM and those that the application writes by hand are the same thing.
+ *
+ * Protocol (DESIGN section 6): effects collect in frames; before COMMIT their tokens are marked (pend), after it the
+ * marks are taken away (settle). A failed COMMIT may have succeeded and lost its reply, so it settles all the same.
+ */
+export class ObservedConnection {
+  readonly frames = new TransactionFrames();
+  private isolation: string;
+  private nextIsolation: string | undefined;
+  /**
+   * One write at a time per connection. TypeORM runs updates of one `save()` at the same time on one connection, and
+   * all tasks share the single connection of a SQLite driver: without the lock another statement could run between
+   * the look at the old row and the write, or two of our transactions could open inside each other.
+   */
+  private readonly lock = new Mutex();
+
+  constructor(
+    private readonly shared: ConnectionContext,
+    private readonly execute: Execute,
+  ) {
+    this.isolation = shared.defaultIsolation;
+  }
+
+  /** Reads of this connection must go to the database, and what they return must not be stored (law 7). */
+  get bypass(): boolean {
+    return this.frames.active && (this.frames.dirty || this.isSnapshot);
+  }
+
+  query(sql: string, params: readonly unknown[] = [], structured = false): Promise<unknown> {
+    if (PLAIN_READ.test(sql)) return this.execute(sql, params, structured);
+    const statement = { sql, params, structured };
+    const analysis = this.shared.analyser.analyse(sql);
+    switch (analysis.kind) {
+      case 'read':
+      case 'session':
+        return this.execute(sql, params, structured);
+      case 'transaction':
+        return this.lock.run(() => this.control(analysis, statement));
+      default:
+        return this.lock.run(() => this.write(analysis, statement));
+    }
+  }
+
+  /** A stream may write (`INSERT ... RETURNING`): its rows are not followed, its tables are. */
+  async beforeStream(sql: string): Promise<() => void> {
+    const analysis = this.shared.analyser.analyse(sql);
+    if (analysis.kind !== 'write' && analysis.kind !== 'opaque') return () => undefined;
+    const changes = coarseChanges(analysis);
+    if (this.frames.active) {
+      this.frames.record(changes.effects, changes.tokens);
+      return () => undefined;
+    }
+    const pending = await this.shared.invalidator.pend(changes);
+    return () => this.shared.invalidator.settle(pending);
+  }
+
+  /** The connection goes back to its pool. What is still open was neither committed nor rolled back by us. */
+  async release(release: Release): Promise<void> {
+    if (!this.frames.active) return release();
+    const pending = await this.shared.invalidator.pend(this.frames.changes());
+    this.frames.end();
+    try {
+      await release();
+    } finally {
+      this.shared.invalidator.settle(pending);
+    }
+  }
+
+  private get isSnapshot(): boolean {
+    return this.isolation !== 'read committed' && this.isolation !== 'read uncommitted';
+  }
+
+  private async control(analysis: TransactionAnalysis, { sql, params, structured }: Statement): Promise<unknown> {
+    const { frames } = this;
+    if (analysis.action === 'commit') return this.commit(sql, params, structured);
+    const result = await this.execute(sql, params, structured);
+    switch (analysis.action) {
+      case 'begin':
+        this.isolation = analysis.isolation ?? this.nextIsolation ?? this.shared.defaultIsolation;
+        this.nextIsolation = undefined;
+        frames.begin();
+        break;
+      case 'isolation':
+        if (frames.active) this.isolation = analysis.isolation ?? this.isolation;
+        else this.nextIsolation = analysis.isolation;
+        break;
+      case 'savepoint':
+        // SQLite: a savepoint outside a transaction begins one.
+        if (!frames.active) frames.begin();
+        frames.savepoint(analysis.name ?? '');
+        break;
+      case 'release':
+        frames.release(analysis.name ?? '');
+        break;
+      case 'rollback-to':
+        frames.rollbackTo(analysis.name ?? '');
+        break;
+      default:
+        frames.end();
+    }
+    return result;
+  }
+
+  private async commit(sql: string, params: readonly unknown[], structured: boolean): Promise<unknown> {
+    const pending = await this.shared.invalidator.pend(this.frames.changes());
+    try {
+      return await this.execute(sql, params, structured);
+    } finally {
+      this.frames.end();
+      this.shared.invalidator.settle(pending);
+    }
+  }
+
+  private write(analysis: Exclude<StatementAnalysis, { kind: 'transaction' }>, statement: Statement): Promise<unknown> {
+    const { sql, params, structured } = statement;
+    if (this.shared.invalidator.silent) {
+      this.frames.record([]);
+      return this.execute(sql, params, structured);
+    }
+    if (analysis.kind !== 'write') return this.announced(coarseChanges(analysis), statement);
+    if (analysis.effects.length === 0) return this.execute(sql, params, structured);
+    return this.observed(analysis.effects, statement);
+  }
+
+  private async observed(effects: readonly WriteEffect[], statement: Statement): Promise<unknown> {
+    const { writes } = this.shared;
+    const prepared = await writes.prepare(effects, statement.params);
+    if (!prepared.needsImages) return this.announced({ effects: writes.effects(prepared), tokens: NO_TOKENS }, statement);
+    const run = async (): Promise<StructuredResult> => {
+      const observed = await writes.run(prepared, statement, this.execute);
+      this.frames.record(observed.effects);
+      return observed.result;
+    };
+    this.frames.record([]);
+    const result = this.frames.active ? await run() : await this.inTransaction(run);
+    return statement.structured ? result : result.raw;
+  }
+
+  /** What changes is known beforehand: inside a transaction it is recorded, outside it is marked around the statement. */
+  private async announced(changes: Changed, { sql, params, structured }: Statement): Promise<unknown> {
+    if (this.frames.active) {
+      this.frames.record(changes.effects, changes.tokens);
+      return this.execute(sql, params, structured);
+    }
+    const pending = await this.shared.invalidator.pend(changes);
+    try {
+      return await this.execute(sql, params, structured);
+    } finally {
+      this.shared.invalidator.settle(pending);
+    }
+  }
+
+  /** Makes one transaction of the locking look at the rows and the statement. */
+  private async inTransaction<T>(work: () => Promise<T>): Promise<T> {
+    await this.execute(this.shared.dialect === 'sqlite' ? 'BEGIN IMMEDIATE' : 'START TRANSACTION');
+    this.frames.begin();
+    try {
+      const result = await work();
+      await this.commit('COMMIT', [], false);
+      return result;
+    } catch (error) {
+      this.frames.end();
+      // The first error is the one to report; a connection that cannot roll back is broken and says so itself.
+      await this.execute('ROLLBACK').catch(() => undefined);
+      throw error;
+    }
+  }
+}
+
+interface Changed {
+  readonly effects: ReturnType<WriteObserver['effects']>;
+  readonly tokens: ReadonlySet<string>;
+}
+
+const NO_TOKENS: ReadonlySet<string> = new Set();
+
+function coarseChanges(analysis: Exclude<StatementAnalysis, { kind: 'transaction' }>): Changed {
+  if (analysis.kind === 'opaque') return { effects: [], tokens: new Set([EVERYTHING]) };
+  if (analysis.kind !== 'write') return { effects: [], tokens: NO_TOKENS };
+  const effects = analysis.effects.map(({ table }) => ({ table, columns: '*' as const, images: undefined }));
+  return { effects, tokens: NO_TOKENS };
+}
+
+/** Follows every connection that a QueryRunner opens. */
+export function observeRunner(runner: QueryRunner, shared: ConnectionContext): ObservedConnection {
+  const query = runner.query.bind(runner) as Execute;
+  const release = runner.release.bind(runner);
+  const stream = runner.stream.bind(runner);
+  const connection = new ObservedConnection(shared, query);
+  const observed: Pick<QueryRunner, 'query' | 'release' | 'stream'> = {
+    query: ((sql: string, params?: readonly unknown[], structured?: boolean) =>
+      connection.query(sql, params, structured)) as QueryRunner['query'],
+    release: () => connection.release(release),
+    stream: async (sql, params, onEnd, onError) => {
+      const done = await connection.beforeStream(sql);
+      return stream(
+        sql,
+        params,
+        () => (done(), onEnd?.()),
+        (error: Error) => (done(), onError?.(error)),
+      );
+    },
+  };
+  return Object.assign(runner, observed) && connection;
+}

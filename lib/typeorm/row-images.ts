@@ -1,0 +1,184 @@
+import type { Effect, RowImage } from '../invalidation/effect.js';
+import { bindOperand } from '../sql/index.js';
+import type { SqlDialect } from '../sql/sql.types.js';
+import {
+  returningLabel,
+  stripReturning,
+  withReturning,
+  type Execute,
+  type Statement,
+  type StructuredResult,
+} from './statement.js';
+import { assignedValues, effectOf, imageOfRow, type WritePlan } from './write-plan.js';
+
+/** Rows beyond which a statement is treated as a change of the table. */
+export const IMAGE_LIMIT = 1000;
+
+export interface Observed {
+  readonly result: StructuredResult;
+  readonly effect: Effect;
+}
+
+/**
+ * Runs a statement inside a transaction and learns the rows that it changed, as they were and as they became.
+ *
+ * An image must be taken under the row's lock or come from the statement itself: between an unlocked read and the
+ * write another transaction may move the row to a condition that nobody then restamps. So old values come from
+ * `SELECT ... FOR UPDATE` or from RETURNING of columns that the statement does not assign.
+ */
+export class RowImages {
+  constructor(private readonly dialect: SqlDialect) {}
+
+  async run(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
+    if (plan.missing.length === 0 || plan.source.kind === 'table') return this.plain(plan, statement, execute);
+    if (plan.source.kind === 'insert') return this.insert(plan, statement, execute);
+    if (this.canReturnImages(plan)) return this.returning(plan, statement, execute);
+    return this.locked(plan, statement, execute);
+  }
+
+  /** Rows that match a condition on other columns, locked; `undefined` when there are too many. */
+  async select(
+    plan: Pick<WritePlan, 'table' | 'source'>,
+    columns: readonly string[],
+    from: string,
+    params: readonly unknown[],
+    execute: Execute,
+  ): Promise<Record<string, unknown>[] | undefined> {
+    const list = columns.length === 0 ? '1 AS "one"' : columns.map((c) => this.quote(c)).join(', ');
+    const lock = this.lockClause(plan.source.kind);
+    const sql = `SELECT ${list}${from} LIMIT ${IMAGE_LIMIT + 1}${lock}`;
+    const { records = [] } = (await execute(sql, params, true)) as StructuredResult;
+    return records.length > IMAGE_LIMIT ? undefined : records;
+  }
+
+  quote(name: string): string {
+    return this.dialect === 'mysql' ? `\`${name.replaceAll('`', '``')}\`` : `"${name.replaceAll('"', '""')}"`;
+  }
+
+  private async plain(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
+    const result = (await execute(statement.sql, statement.params, true)) as StructuredResult;
+    return { result, effect: effectOf(plan) };
+  }
+
+  /**
+   * PostgreSQL, when the WHERE names rows by their key (so that their number is bounded by the statement's text) and
+   * no needed column is assigned: then what RETURNING shows after is what was there before.
+   */
+  private canReturnImages({ source, table, columns, needed, images }: WritePlan): boolean {
+    if (this.dialect !== 'postgres' || !images) return false;
+    if (columns !== '*' && needed.some((c) => columns.has(c))) return false;
+    const byKey = (source.where ?? []).every((c) => table.primaryColumns.every((p) => c.some((e) => e.column === p)));
+    return byKey && table.primaryColumns.length > 0 && source.where !== undefined;
+  }
+
+  private async returning(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
+    const { result, rows } = await this.executeReturning(plan, statement, execute);
+    const images = rows.map((row) => imageOfRow(row, plan.needed, plan.table, returningLabel));
+    return { result, effect: { ...effectOf(plan), images } };
+  }
+
+  private async executeReturning(plan: WritePlan, { sql, params }: Statement, execute: Execute) {
+    const had = plan.source.returning;
+    const extended = withReturning(sql, plan.needed, had, this.dialect);
+    const result = (await execute(extended, params, true)) as StructuredResult;
+    return { result, rows: stripReturning(result, had) };
+  }
+
+  private async insert(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
+    if (!plan.images) return this.plain(plan, statement, execute);
+    const canReturn = this.dialect === 'postgres' || (this.dialect === 'mysql' && plan.source.returning);
+    if (canReturn) return this.returning(plan, statement, execute);
+    const { result } = await this.plain(plan, statement, execute);
+    const image = await this.insertedRow(plan, statement.params, result, execute);
+    return { result, effect: { ...effectOf(plan), images: image ? [image] : undefined } };
+  }
+
+  /** The one row that was just inserted, found by its key. Several rows without RETURNING: not known. */
+  private async insertedRow(
+    { table, needed, source }: WritePlan,
+    params: readonly unknown[],
+    result: StructuredResult,
+    execute: Execute,
+  ): Promise<RowImage | undefined> {
+    const [row] = source.rows ?? [];
+    if (!row || source.rows?.length !== 1) return undefined;
+    const key = new Map<string, unknown>();
+    for (const column of table.primaryColumns) {
+      const operand = row.get(column);
+      const generated = column === table.incrementColumn ? await this.insertId(result, execute) : undefined;
+      const value = (operand && bindOperand(operand, params)) ?? generated;
+      if (value === undefined || value === null) return undefined;
+      key.set(column, value);
+    }
+    const where = [...key.keys()].map((c) => `${this.quote(c)} = ?`).join(' AND ');
+    const rows = await this.select({ table, source }, needed, ` FROM ${table.sqlName} WHERE ${where}`, [...key.values()], execute);
+    return rows?.length === 1 ? imageOfRow(rows[0] as Record<string, unknown>, needed, table) : undefined;
+  }
+
+  private async insertId({ raw }: StructuredResult, execute: Execute): Promise<unknown> {
+    if (this.dialect === 'mysql') return (raw as { insertId?: number | string } | undefined)?.insertId || undefined;
+    const { records } = (await execute('SELECT last_insert_rowid() AS "id"', [], true)) as StructuredResult;
+    return records?.[0]?.['id'];
+  }
+
+  /** Old rows by a locking read, then the statement, then the new rows. */
+  private async locked(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
+    const { source, table, needed } = plan;
+    if (!source.image) return this.plain({ ...plan, images: undefined }, statement, execute);
+    const columns = [...new Set([...needed, ...table.primaryColumns])];
+    const params = source.image.params.map((index) => statement.params[index]);
+    const rows = await this.select(plan, columns, source.image.from, params, execute);
+    const result = (await execute(statement.sql, statement.params, true)) as StructuredResult;
+    const images = rows && !this.grew(rows.length, result.affected) ? await this.around(plan, statement, rows, execute) : undefined;
+    return { result, effect: { ...effectOf(plan), images } };
+  }
+
+  /** A row that came to match between the locking read and the statement has no image (READ COMMITTED phantoms). */
+  private grew(seen: number, affected: number | null | undefined): boolean {
+    return typeof affected === 'number' && affected > seen;
+  }
+
+  private async around(
+    plan: WritePlan,
+    statement: Statement,
+    rows: readonly Record<string, unknown>[],
+    execute: Execute,
+  ): Promise<readonly RowImage[] | undefined> {
+    const { source, table, columns, needed } = plan;
+    const before = rows.map((row) => imageOfRow(row, needed, table));
+    const moved = columns === '*' ? [] : needed.filter((column) => columns.has(column));
+    if (source.kind === 'delete' || moved.length === 0) return before;
+    const assigned = assignedValues(source, statement.params, table);
+    if (moved.every((column) => assigned.has(column))) {
+      return [...before, ...before.map((image) => new Map([...image, ...assigned]))];
+    }
+    const after = await this.readBack(plan, rows, execute);
+    return after && [...before, ...after.map((row) => imageOfRow(row, needed, table))];
+  }
+
+  /** The rows again, by their keys; not possible when the statement changed the keys themselves. */
+  private async readBack(
+    { table, source, columns, needed }: WritePlan,
+    rows: readonly Record<string, unknown>[],
+    execute: Execute,
+  ): Promise<readonly Record<string, unknown>[] | undefined> {
+    const keys = table.primaryColumns;
+    if (rows.length === 0) return [];
+    if (keys.length === 0 || (columns !== '*' && keys.some((key) => columns.has(key)))) return undefined;
+    const params: unknown[] = [];
+    const place = (value: unknown): string => {
+      params.push(value);
+      return this.dialect === 'postgres' ? `$${params.length}` : '?';
+    };
+    const where = rows
+      .map((row) => `(${keys.map((key) => `${this.quote(key)} = ${place(row[key])}`).join(' AND ')})`)
+      .join(' OR ');
+    return this.select({ table, source }, needed, ` FROM ${table.sqlName} WHERE ${where}`, params, execute);
+  }
+
+  private lockClause(kind: WritePlan['source']['kind']): string {
+    if (this.dialect === 'sqlite') return '';
+    // NO KEY: an UPDATE of other columns does not block foreign key checks, and neither must our look at the row.
+    return this.dialect === 'postgres' && kind === 'update' ? ' FOR NO KEY UPDATE' : ' FOR UPDATE';
+  }
+}

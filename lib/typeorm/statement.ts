@@ -1,0 +1,50 @@
+import type { SqlDialect } from '../sql/sql.types.js';
+
+/** Runs one statement on the connection without being observed. */
+export type Execute = (sql: string, params?: readonly unknown[], structured?: boolean) => Promise<unknown>;
+
+/** A statement of the application, as it came. */
+export interface Statement {
+  readonly sql: string;
+  readonly params: readonly unknown[];
+  /** The caller wants TypeORM's `QueryResult` rather than the driver's raw result. */
+  readonly structured: boolean;
+}
+
+/** TypeORM's `QueryResult`. */
+export interface StructuredResult {
+  raw: unknown;
+  records?: Record<string, unknown>[];
+  affected?: number | null;
+}
+
+const MARK = '__cacheops_';
+
+/** Name under which a column that we added to a RETURNING clause comes back. */
+export const returningLabel = (column: string): string => MARK + column;
+
+/**
+ * The statement with our columns added to its RETURNING clause (one is appended where there is none). RETURNING is
+ * the last clause in every dialect that has it, so this is a suffix.
+ */
+export function withReturning(sql: string, columns: readonly string[], has: boolean, dialect: SqlDialect): string {
+  const quote = dialect === 'mysql' ? '`' : '"';
+  const list = columns.map((c) => `${quote}${c}${quote} AS ${quote}${returningLabel(c)}${quote}`).join(', ');
+  return `${sql.replace(/[\s;]+$/, '')}${has ? ',' : ' RETURNING'} ${list}`;
+}
+
+/** Takes our columns out of a result again, so that the caller sees what it would have seen. */
+export function stripReturning(result: StructuredResult, had: boolean): Record<string, unknown>[] {
+  const records = result.records ?? [];
+  const rows = records.map((record) => ({ ...record }));
+  if (had) {
+    for (const record of records) {
+      for (const key of Object.keys(record)) if (key.startsWith(MARK)) delete record[key];
+    }
+  } else {
+    result.records = [];
+    // PostgreSQL: UPDATE and DELETE answer [rows, count], INSERT answers rows.
+    result.raw = Array.isArray(result.raw) && Array.isArray(result.raw[0]) ? [[], result.raw[1]] : [];
+  }
+  return rows;
+}

@@ -1,0 +1,45 @@
+import type { DataSource } from 'typeorm';
+import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
+import type { SqlDialect, ValueClass } from '../sql/sql.types.js';
+
+const INTEGER = /^(?:(?:tiny|small|medium|big|unsigned big)?\s?int(?:eger)?|int[248]|year|serial[248]?|(?:big|small)serial)$/;
+const DECIMAL = /^(?:decimal|numeric|dec|fixed|number)$/;
+const TEXT = /^(?:(?:var)?char(?:acter)?(?: varying)?|(?:tiny|medium|long)?text|native character|nvarchar|nchar|varying character|clob|enum|simple-enum)$/;
+
+const FIXED_TYPES: Readonly<Record<string, ValueClass>> = {
+  boolean: 'boolean',
+  bool: 'boolean',
+  uuid: 'uuid',
+  date: 'date',
+  datetime: 'timestamp',
+  timestamp: 'timestamp',
+  timestamptz: 'timestamp',
+  'timestamp with time zone': 'timestamp',
+  'timestamp without time zone': 'timestamp',
+  time: 'time',
+  'time without time zone': 'time',
+  citext: 'folded-text',
+};
+
+/** How the database compares values of a column. What is not known to compare exactly is `opaque` (law 5). */
+export function valueClassOf(dataSource: DataSource, dialect: SqlDialect, column: ColumnMetadata): ValueClass {
+  if (column.isArray) return 'opaque';
+  const declared = typeof column.type === 'string' ? column.type : undefined;
+  if (declared === 'simple-json' || declared === 'simple-array') return 'opaque';
+  const type = dataSource.driver.normalizeType(column).toLowerCase();
+  if (column.type === Boolean || declared === 'boolean' || declared === 'bool') return 'boolean';
+  if (FIXED_TYPES[type]) return FIXED_TYPES[type];
+  if (INTEGER.test(type)) return 'integer';
+  if (DECIMAL.test(type)) return 'decimal';
+  if (TEXT.test(type) || column.enum) return textClass(dialect, type, column);
+  return 'opaque';
+}
+
+function textClass(dialect: SqlDialect, type: string, column: ColumnMetadata): ValueClass {
+  const collation = column.collation?.toLowerCase();
+  if (dialect === 'mysql') return collation?.endsWith('_bin') && type !== 'char' ? 'text' : 'folded-text';
+  if (dialect === 'sqlite') return collation === undefined || collation === 'binary' ? 'text' : 'folded-text';
+  // PostgreSQL compares bytes unless the collation is not deterministic; `char(n)` ignores trailing blanks.
+  if (type === 'character' || type === 'char') return 'opaque';
+  return collation === undefined || collation === 'c' || collation === 'posix' || collation === 'default' ? 'text' : 'opaque';
+}

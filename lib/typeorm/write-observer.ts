@@ -1,0 +1,70 @@
+import type { Effect } from '../invalidation/effect.js';
+import type { Invalidator } from '../invalidation/invalidator.js';
+import type { WriteEffect } from '../sql/sql.types.js';
+import type { TypeOrmCatalog } from './catalog.js';
+import type { ForeignKeys } from './foreign-keys.js';
+import type { RowImages } from './row-images.js';
+import type { Execute, Statement, StructuredResult } from './statement.js';
+import { effectOf, planWrite, type WritePlan } from './write-plan.js';
+
+/** A write as it will be run: what is known of it, and whether the database must be asked for the rest. */
+export interface PreparedWrite {
+  readonly plans: readonly WritePlan[];
+  /** Needs a transaction around it: images are read under locks that must hold until the commit. */
+  readonly needsImages: boolean;
+}
+
+export interface ObservedWrite {
+  readonly result: StructuredResult;
+  readonly effects: readonly Effect[];
+}
+
+/** Turns the analysis of a write into effects with row images. */
+export class WriteObserver {
+  constructor(
+    private readonly catalog: TypeOrmCatalog,
+    private readonly invalidator: Invalidator,
+    private readonly images: RowImages,
+    private readonly foreignKeys: ForeignKeys,
+  ) {}
+
+  async prepare(effects: readonly WriteEffect[], params: readonly unknown[]): Promise<PreparedWrite> {
+    const { registries } = this.invalidator;
+    const known = await this.loadRegistries(effects);
+    const plans = effects.flatMap((effect) => {
+      const table = this.catalog.get(effect.table);
+      return table ? [planWrite(effect, params, table, registries)] : [];
+    });
+    const [plan] = plans;
+    const single = plans.length === 1 && plan !== undefined && plan.source.kind !== 'table';
+    return {
+      plans,
+      needsImages: known && single && (plan.missing.length > 0 || this.foreignKeys.needsImages(plan)),
+    };
+  }
+
+  /** Effects that follow from the statement alone. */
+  effects({ plans }: PreparedWrite): readonly Effect[] {
+    return plans.flatMap((plan) => [effectOf(plan), ...this.foreignKeys.closureOf(plan)]);
+  }
+
+  /** Runs a statement that needs images; the caller holds a transaction open. */
+  async run({ plans }: PreparedWrite, statement: Statement, execute: Execute): Promise<ObservedWrite> {
+    const plan = plans[0] as WritePlan;
+    const closure = await this.foreignKeys.closure(plan, statement.params, execute);
+    const { result, effect } = await this.images.run(plan, statement, execute);
+    return { result, effects: [effect, ...closure] };
+  }
+
+  /** @returns false when the backend cannot be asked: then images are of no use, tables are restamped */
+  private async loadRegistries(effects: readonly WriteEffect[]): Promise<boolean> {
+    const tables = new Set(effects.flatMap(({ table }) => [...this.foreignKeys.reach(table)]));
+    try {
+      await this.invalidator.registries.load(tables);
+      return true;
+    } catch {
+      // `pend` meets the same failure and reports it; here it only means that there is nothing to be precise for.
+      return false;
+    }
+  }
+}

@@ -1,0 +1,126 @@
+import { touches, type Effect, type RowImage } from '../invalidation/effect.js';
+import type { RegistryCache } from '../invalidation/registry-cache.js';
+import { bindOperand, bindWhere, canonicalValue } from '../sql/index.js';
+import type { Operand, ValueClass, WriteEffect } from '../sql/sql.types.js';
+import type { TableFacts } from './catalog.js';
+
+/** What is known of a statement's rows before it runs, and what is missing. */
+export interface WritePlan {
+  readonly source: WriteEffect;
+  readonly table: TableFacts;
+  /** Columns whose value may change; `'*'` when rows come or go. */
+  readonly columns: '*' | ReadonlySet<string>;
+  /** Images that follow from the statement alone; `undefined`: nothing is known. */
+  readonly images: readonly RowImage[] | undefined;
+  /** Columns that readers' conditions need and the images lack; empty: the images suffice. */
+  readonly missing: readonly string[];
+  /** Columns that readers' conditions need at all. */
+  readonly needed: readonly string[];
+}
+
+/** More rows than this in one INSERT are not followed one by one. */
+const MAX_INSERT_ROWS = 500;
+
+/**
+ * Classes whose bound value the database may round, truncate or shift on its way into the column: the row then holds
+ * another value than the statement, so only a value read back is an image.
+ */
+const LOSSY: ReadonlySet<ValueClass> = new Set(['decimal', 'timestamp', 'date', 'time']);
+
+/** Works out from the text and its parameters what can be known without asking the database. */
+export function planWrite(
+  source: WriteEffect,
+  params: readonly unknown[],
+  table: TableFacts,
+  registries: RegistryCache,
+): WritePlan {
+  const columns = changedColumns(source, table);
+  const needed = neededColumns(columns, table.id, registries);
+  const images = source.kind === 'table' ? undefined : knownImages(source, params, table);
+  const missing = images ? needed.filter((c) => images.some((image) => !image.has(c))) : needed;
+  return { source, table, columns, images, missing, needed };
+}
+
+/** The effect when only the plan's own images are used; those that lack a column widen by themselves. */
+export const effectOf = ({ table, columns, images }: WritePlan): Effect => ({ table: table.id, columns, images });
+
+function changedColumns({ kind, columns }: WriteEffect, table: TableFacts): '*' | ReadonlySet<string> {
+  if (kind !== 'update' || columns === '*') return '*';
+  return new Set([...columns, ...table.derivedColumns]);
+}
+
+function neededColumns(columns: '*' | ReadonlySet<string>, table: string, registries: RegistryCache): string[] {
+  const shapes = registries.get(table)?.shapes ?? [];
+  return [...new Set(shapes.filter((shape) => touches({ columns }, shape)).flatMap((shape) => shape.columns))].sort();
+}
+
+function knownImages(
+  source: WriteEffect,
+  params: readonly unknown[],
+  table: TableFacts,
+): readonly RowImage[] | undefined {
+  if (source.kind === 'insert') return insertImages(source, params, table);
+  const before = source.where ? bindWhere(source.where, params, table) : [new Map<string, string | null>()];
+  if (source.kind === 'delete') return before;
+  const assigned = assignedValues(source, params, table);
+  const columns = source.columns;
+  const after = before.map((image) => {
+    const next = new Map(image);
+    if (columns !== '*') for (const column of [...columns, ...table.derivedColumns]) next.delete(column);
+    for (const [column, value] of assigned) next.set(column, value);
+    return next;
+  });
+  return [...before, ...after];
+}
+
+function insertImages(
+  { rows }: WriteEffect,
+  params: readonly unknown[],
+  table: TableFacts,
+): readonly RowImage[] | undefined {
+  if (!rows || rows.length > MAX_INSERT_ROWS) return undefined;
+  return rows.map((row) => {
+    const image = new Map<string, string | null>();
+    for (const [column, operand] of row) setKnown(image, column, operand, params, table);
+    return image;
+  });
+}
+
+/** Values that an UPDATE assigns, as far as they are sure to be what the row will hold. */
+export function assignedValues(source: WriteEffect, params: readonly unknown[], table: TableFacts): RowImage {
+  const image = new Map<string, string | null>();
+  for (const [column, operand] of source.assigned ?? []) setKnown(image, column, operand, params, table);
+  return image;
+}
+
+function setKnown(
+  image: Map<string, string | null>,
+  column: string,
+  operand: Operand,
+  params: readonly unknown[],
+  table: TableFacts,
+): void {
+  image.delete(column);
+  const facts = table.columns.get(column);
+  if (!facts) return;
+  const value = bindOperand(operand, params) ?? null;
+  if (value !== null && LOSSY.has(facts.valueClass)) return;
+  const canonical = canonicalValue(facts, value);
+  if (canonical !== undefined) image.set(column, canonical);
+}
+
+/** Image of a row that the database returned; `label` gives the result's name of a column. */
+export function imageOfRow(
+  row: Readonly<Record<string, unknown>>,
+  columns: readonly string[],
+  table: TableFacts,
+  label: (column: string) => string = (column) => column,
+): RowImage {
+  const image = new Map<string, string | null>();
+  for (const column of columns) {
+    const facts = table.columns.get(column);
+    const canonical = facts && canonicalValue(facts, row[label(column)] ?? null);
+    if (canonical !== undefined) image.set(column, canonical);
+  }
+  return image;
+}
