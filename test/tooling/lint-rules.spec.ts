@@ -5,7 +5,11 @@ import { ESLint } from 'eslint';
 import { LAYERS } from '../../tools/lint/layers.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const eslint = new ESLint({ cwd: ROOT });
+const eslint = new ESLint({
+  cwd: ROOT,
+  // In CI typescript-eslint would take the files from the disk instead of the text that is given here.
+  overrideConfig: { languageOptions: { parserOptions: { disallowAutomaticSingleRunInference: true } } },
+});
 
 /** The rules that object to `code` in place of what `file` holds: type-checked rules want a file of the project. */
 async function objections(file: string, code: string): Promise<(string | null)[]> {
@@ -14,6 +18,12 @@ async function objections(file: string, code: string): Promise<(string | null)[]
 }
 
 const MARK = 'lib/core/stamp.ts';
+
+/** Some file of a layer, so that a renamed one does not matter here. */
+function fileOf(layer: string): string {
+  const file = readdirSync(`${ROOT}lib/${layer}`).find((name) => /^[\w.-]+(?<!\.interface)\.ts$/.test(name));
+  return `lib/${layer}/${file}`;
+}
 
 describe('the lint rules', () => {
   // The first call loads TypeScript and the program.
@@ -41,9 +51,9 @@ describe('the lint rules', () => {
       MARK,
       "import { Injectable } from '@nestjs/common'; export const x = Injectable;",
     ],
-    ['drivers importing TypeORM', 'lib/drivers/memory.driver.ts', "export { DataSource } from 'typeorm';"],
+    ['drivers importing TypeORM', fileOf('drivers'), "export { DataSource } from 'typeorm';"],
     ['core importing Redis', MARK, "import { Redis } from 'ioredis'; export const x = Redis;"],
-    ['TypeORM code importing Redis', 'lib/typeorm/catalog.ts', "export { Redis } from 'ioredis';"],
+    ['TypeORM code importing Redis', fileOf('typeorm'), "export { Redis } from 'ioredis';"],
     ['a subpath of TypeORM', MARK, "export { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';"],
     [
       'a root error file importing TypeORM',
@@ -55,18 +65,15 @@ describe('the lint rules', () => {
   });
 
   it.each([
-    ['core -> invalidation', MARK, "export { Invalidator } from '../invalidation/invalidator.js';"],
-    ['core -> a driver', MARK, "export { MemoryDriver } from '../drivers/memory.driver.js';"],
-    ['sql -> core', 'lib/sql/sql.types.ts', "export type { Token } from '../core/token.js';"],
-    [
-      'drivers -> invalidation',
-      'lib/drivers/memory.driver.ts',
-      "export * as x from '../invalidation/effect.js';",
-    ],
-    ['invalidation -> typeorm', 'lib/invalidation/effect.ts', "export * as x from '../typeorm/catalog.js';"],
-    ['typeorm -> a driver', 'lib/typeorm/catalog.ts', "export * as x from '../drivers/memory.driver.js';"],
-  ])('refuse the arrow: %s', async (_, file, code) => {
-    await expect(objections(file, code)).resolves.toContain('import-x/no-restricted-paths');
+    ['core', 'invalidation'],
+    ['core', 'drivers'],
+    ['sql', 'core'],
+    ['drivers', 'invalidation'],
+    ['invalidation', 'typeorm'],
+    ['typeorm', 'drivers'],
+  ])('refuse the arrow %s -> %s', async (from, to) => {
+    const code = `export * as x from '../${fileOf(to).slice('lib/'.length).replace(/\.ts$/, '.js')}';`;
+    await expect(objections(fileOf(from), code)).resolves.toContain('import-x/no-restricted-paths');
   });
 
   it.each([
