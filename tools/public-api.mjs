@@ -14,10 +14,12 @@ export function publicApi(root) {
   const entries = packageEntries(root).filter((entry) => isBuilt(root, entry));
   const program = ts.createProgram({
     rootNames: entries.map(({ types }) => types),
+    // Declarations are printed as they are written: only imports need resolving, no type does.
     options: {
       module: ts.ModuleKind.NodeNext,
       moduleResolution: ts.ModuleResolutionKind.NodeNext,
-      types: ['node'],
+      noLib: true,
+      types: [],
     },
   });
   const checker = program.getTypeChecker();
