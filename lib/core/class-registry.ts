@@ -15,7 +15,7 @@ export interface ClassRegistry {
 
 /** Types one class codec: `classCodec({ target: Money, name: 'Money', encode: (m) => m.cents, decode: … })`. */
 export function classCodec<T extends object>(codec: ClassCodec<T>): ClassCodec {
-  return codec as unknown as ClassCodec;
+  return codec;
 }
 
 /** @throws RangeError if a class or a name is registered twice. */

@@ -141,7 +141,10 @@ export class StoreWalk {
     let changed = false;
     const entries = [...map].map(([key, item]): [unknown, unknown] => {
       const storedKey = this.visitChild('keys()', key);
-      const stored = this.visitChild(`get(${typeof key === 'object' ? '…' : String(key)})`, item);
+      const stored = this.visitChild(
+        `get(${key !== null && typeof key === 'object' ? '…' : String(key)})`,
+        item,
+      );
       changed ||= !Object.is(storedKey, key) || !Object.is(stored, item);
       return [storedKey, stored];
     });
