@@ -124,8 +124,4 @@ export interface OpaqueAnalysis {
 }
 
 export type StatementAnalysis =
-  | ReadAnalysis
-  | WriteAnalysis
-  | TransactionAnalysis
-  | SessionAnalysis
-  | OpaqueAnalysis;
+  ReadAnalysis | WriteAnalysis | TransactionAnalysis | SessionAnalysis | OpaqueAnalysis;

@@ -1,0 +1,23 @@
+export { bindOperand, bindRead, bindWhere, type BoundCondition, type BoundRead } from './bind.js';
+export { canonicalValue } from './canonical-value.js';
+export { initSqlParser } from './parser.js';
+export { SqlAnalyser, type SqlAnalyserOptions } from './sql-analyser.js';
+export type {
+  ColumnFacts,
+  Conjunction,
+  Equality,
+  ImageQuery,
+  OpaqueAnalysis,
+  Operand,
+  ReadAnalysis,
+  RelationFacts,
+  SessionAnalysis,
+  SqlCatalog,
+  SqlDialect,
+  StatementAnalysis,
+  TableRead,
+  TransactionAnalysis,
+  ValueClass,
+  WriteAnalysis,
+  WriteEffect,
+} from './sql.types.js';

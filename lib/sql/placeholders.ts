@@ -1,0 +1,47 @@
+import type { SqlDialect } from './sql.types.js';
+import { tokenize, type SqlToken } from './tokenizer.js';
+
+/** Statement text in which every placeholder bears its number (`$2`, `?2`), as its parts are read in any order. */
+export interface NumberedSql {
+  readonly sql: string;
+  readonly tokens: readonly SqlToken[];
+  /** Why the text cannot be trusted to say what will run. */
+  readonly trouble?: string;
+}
+
+const NUMBERED = /^[?$]\d+$/;
+
+/** Numbers the `?` of a text by their order, as drivers bind them. */
+export function numberPlaceholders(sql: string, dialect: SqlDialect): NumberedSql {
+  const { tokens, executableComment } = tokenize(sql, dialect);
+  if (executableComment) return { sql, tokens, trouble: 'executable comment' };
+  if (dialect === 'postgres') return { sql, tokens };
+  // `??` is an identifier that only the driver knows.
+  if (tokens.some((t) => t.kind === 'placeholder' && t.text.startsWith('??'))) {
+    return { sql, tokens, trouble: 'identifier placeholder' };
+  }
+  const numbered = numberByOrder(sql, tokens);
+  return numbered === sql ? { sql, tokens } : { sql: numbered, tokens: tokenize(numbered, dialect).tokens };
+}
+
+/** SQLite's rule: `?` is one more than the largest number so far, and a name takes a number when it first occurs. */
+function numberByOrder(sql: string, tokens: readonly SqlToken[]): string {
+  const names = new Set<string>();
+  let largest = 0;
+  let at = 0;
+  let text = '';
+  for (const token of tokens) {
+    if (token.kind !== 'placeholder') continue;
+    if (NUMBERED.test(token.text)) largest = Math.max(largest, Number(token.text.slice(1)));
+    else if (token.text === '?' || !names.has(token.text)) largest++;
+    names.add(token.text);
+    if (token.text !== '?') continue;
+    text += `${sql.slice(at, token.start)}?${largest}`;
+    at = token.end;
+  }
+  return text + sql.slice(at);
+}
+
+/** 0-based index of a numbered placeholder; `undefined` for one that is bound by name. */
+export const placeholderIndex = (text: string): number | undefined =>
+  NUMBERED.test(text) ? Number(text.slice(1)) - 1 : undefined;

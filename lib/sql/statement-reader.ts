@@ -1,0 +1,171 @@
+import { nodeAt, pathOf, variantOf, type Node } from './ast.js';
+import { numberPlaceholders, type NumberedSql } from './placeholders.js';
+import { parseStatements } from './parser.js';
+import { QueryReader } from './query-reader.js';
+import { explainedStatement, isSessionStatement } from './session.js';
+import type {
+  OpaqueAnalysis,
+  SqlCatalog,
+  StatementAnalysis,
+  WriteAnalysis,
+  WriteEffect,
+} from './sql.types.js';
+import type { SqlToken } from './tokenizer.js';
+import { transactionOf } from './transaction.js';
+import { unparsed } from './unparsed.js';
+import { UnfollowedWrite, WriteReader, nestedWrites } from './write-reader.js';
+import { definitionEffects } from './definition-reader.js';
+
+const READS = /^(?:SELECT|WITH|VALUES|TABLE|\()/i;
+
+/** Analyses statements of one schema, without memory. */
+export class StatementReader {
+  constructor(
+    private readonly catalog: SqlCatalog,
+    private readonly maxConjunctions: number,
+  ) {}
+
+  read(sql: string): StatementAnalysis {
+    const text = numberPlaceholders(sql, this.catalog.dialect);
+    const parts = splitStatements(text.tokens);
+    if (text.trouble) return this.troubled(sql, text.trouble);
+    if (parts.length === 0) return { kind: 'session' };
+    return combine(parts.map((tokens) => this.statement(cutStatement(text, tokens))));
+  }
+
+  private troubled(sql: string, trouble: string): StatementAnalysis {
+    return READS.test(sql.trimStart()) && !/\b(?:INSERT|UPDATE|DELETE|MERGE|REPLACE|CALL)\b/i.test(sql)
+      ? { kind: 'read', tables: [], uncacheable: trouble }
+      : { kind: 'opaque', reason: trouble };
+  }
+
+  private statement(text: NumberedSql): StatementAnalysis {
+    const transaction = transactionOf(text.sql);
+    if (transaction) return transaction;
+    const explained = explainedStatement(text.sql);
+    if (explained !== undefined) return this.explained(explained);
+    if (isSessionStatement(text.sql)) return { kind: 'session' };
+    const parsed = parseStatements(text.sql, this.catalog.dialect);
+    const [node] = parsed ?? [];
+    if (!node || parsed?.length !== 1) return this.unparsedStatement(text);
+    try {
+      return this.parsed(node, text);
+    } catch (error) {
+      if (error instanceof UnfollowedWrite) return { kind: 'opaque', reason: error.message };
+      throw error;
+    }
+  }
+
+  /** `EXPLAIN ANALYZE` runs what it explains, but shows its plan and not its result. */
+  private explained(statement: string): StatementAnalysis {
+    const analysis = this.read(statement);
+    if (analysis.kind === 'read') return { kind: 'session' };
+    return analysis.kind === 'write'
+      ? { kind: 'write', effects: analysis.effects.map(tableEffect) }
+      : analysis;
+  }
+
+  private unparsedStatement(text: NumberedSql): StatementAnalysis {
+    return definitionEffects(text.tokens, this.catalog) ?? unparsed(text.tokens, this.catalog);
+  }
+
+  private parsed(node: Node, text: NumberedSql): StatementAnalysis {
+    const kind = variantOf(node) as string;
+    if (kind === 'Query') {
+      const writes = nestedWrites(node);
+      return writes.length > 0 ? this.writable(node, writes) : this.query(nodeAt(node, 'Query') as Node);
+    }
+    const effects = this.effects(kind, nodeAt(node, kind) ?? {}, text);
+    if (!effects) return this.unparsedStatement(text);
+    const nested = nestedWrites(node).flatMap((inner) => this.tableEffects(inner));
+    return { kind: 'write', effects: [...effects, ...nested] };
+  }
+
+  private query(query: Node): StatementAnalysis {
+    const reader = new QueryReader(this.catalog, this.maxConjunctions);
+    reader.query(query, undefined);
+    const tables = reader.collector.tables();
+    if (tables.length === 0) reader.collector.refuse('reads no table');
+    const refusal = reader.collector.refusal;
+    return { kind: 'read', tables, ...(refusal !== undefined && { uncacheable: refusal }) };
+  }
+
+  /** `WITH ... UPDATE` with reading CTEs is followed like the plain statement, but its text cannot be cut apart. */
+  private writable(node: Node, writes: readonly Node[]): WriteAnalysis {
+    const body = nodeAt(nodeAt(node, 'Query'), 'body');
+    const [only] = writes;
+    if (writes.length === 1 && only && body && Object.values(body)[0] === only) {
+      const kind = variantOf(only) as string;
+      return { kind: 'write', effects: this.effects(kind, nodeAt(only, kind) ?? {}, undefined) ?? [] };
+    }
+    return { kind: 'write', effects: writes.flatMap((write) => this.tableEffects(write)) };
+  }
+
+  private effects(
+    kind: string,
+    node: Node,
+    text: NumberedSql | undefined,
+  ): readonly WriteEffect[] | undefined {
+    const writer = new WriteReader(this.catalog, this.maxConjunctions, text);
+    if (kind === 'Insert') return writer.insert(node);
+    if (kind === 'Update') return writer.update(node);
+    if (kind === 'Delete') return writer.delete(node);
+    if (kind === 'Merge') return writer.wholeFrom([{ relation: node['table'] }], false);
+    if (kind === 'Copy') return node['to'] === true ? [] : writer.wholeNamed([this.copyTarget(node)]);
+    return undefined;
+  }
+
+  private copyTarget(node: Node): readonly string[] | undefined {
+    return pathOf(nodeAt(nodeAt(node, 'source'), 'Table')?.['table_name'], this.catalog.dialect);
+  }
+
+  /** A write inside another statement: its tables, whatever it does there. */
+  private tableEffects(statement: Node): readonly WriteEffect[] {
+    const kind = variantOf(statement) as string;
+    const effects = this.effects(kind, nodeAt(statement, kind) ?? {}, undefined) ?? [];
+    return effects.map(tableEffect);
+  }
+}
+
+const tableEffect = ({ table }: WriteEffect): WriteEffect => ({
+  table,
+  kind: 'table',
+  columns: '*',
+  returning: false,
+});
+
+function splitStatements(tokens: readonly SqlToken[]): readonly (readonly SqlToken[])[] {
+  const parts: SqlToken[][] = [[]];
+  for (const token of tokens) {
+    if (token.kind === 'punctuation' && token.text === ';') parts.push([]);
+    else parts.at(-1)?.push(token);
+  }
+  return parts.filter((part) => part.length > 0);
+}
+
+/** One statement as a text of its own, from its first to its last token. */
+function cutStatement({ sql }: NumberedSql, tokens: readonly SqlToken[]): NumberedSql {
+  const start = (tokens[0] as SqlToken).start;
+  const end = (tokens.at(-1) as SqlToken).end;
+  return {
+    sql: sql.slice(start, end),
+    tokens: tokens.map((t) => ({ ...t, start: t.start - start, end: t.end - start })),
+  };
+}
+
+/** Several statements in one text. */
+function combine(parts: readonly StatementAnalysis[]): StatementAnalysis {
+  const [first] = parts;
+  if (first && parts.length === 1) return first;
+  const opaque = parts.find((part): part is OpaqueAnalysis => part.kind === 'opaque');
+  if (opaque) return opaque;
+  if (parts.some((part) => part.kind === 'transaction')) {
+    return { kind: 'opaque', reason: 'transaction control among other statements' };
+  }
+  const effects = parts.flatMap((part) => (part.kind === 'write' ? part.effects : []));
+  if (parts.some((part) => part.kind === 'write')) return { kind: 'write', effects };
+  const tables = parts.flatMap((part) => (part.kind === 'read' ? part.tables : []));
+  return parts.some((part) => part.kind === 'read')
+    ? { kind: 'read', tables, uncacheable: 'several statements in one text' }
+    : { kind: 'session' };
+}
