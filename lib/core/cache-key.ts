@@ -36,7 +36,11 @@ function objectPart(value: object, depth: number): string | undefined {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== null && prototype !== Object.prototype) return undefined;
   const names = Object.keys(value).sort();
-  return listPart('o', names.flatMap((name) => [name, (value as Record<string, unknown>)[name]]), depth);
+  return listPart(
+    'o',
+    names.flatMap((name) => [name, (value as Record<string, unknown>)[name]]),
+    depth,
+  );
 }
 
 function listPart(tag: string, items: readonly unknown[], depth: number): string | undefined {

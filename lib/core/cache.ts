@@ -1,4 +1,4 @@
-import type { CacheDriver, ReadReply, TokenState } from '../drivers/cache-driver.interface.js';
+import type { CacheDriver, ReadReply, TableShape, TokenState } from '../drivers/cache-driver.interface.js';
 import { CacheOpsError } from '../cacheops.errors.js';
 import type { CacheContext } from './cache-context.js';
 import type { Clock } from './clock.js';
@@ -32,6 +32,8 @@ export interface Lookup<T> {
 export interface CacheSettings {
   /** Milliseconds after which a load is abandoned with `LOAD_TIMEOUT`. */
   readonly loadTimeout: number;
+  /** Told which shapes this process has just registered, so that its own writers need not ask the backend. */
+  readonly onShapes?: (shapes: readonly TableShape[]) => void;
 }
 
 /** What a flight hands to those that joined it: bytes, so that each decodes its own objects; else the bare value. */
@@ -136,7 +138,10 @@ export class Cache {
   }
 
   /** @returns the stamps to store under, or `undefined` when nothing may be stored */
-  private async pin<T>(lookup: Lookup<T>, seen: readonly TokenState[]): Promise<readonly Stamp[] | undefined> {
+  private async pin<T>(
+    lookup: Lookup<T>,
+    seen: readonly TokenState[],
+  ): Promise<readonly Stamp[] | undefined> {
     const { dependencies, ttl } = lookup;
     const shapes = this.knowledge.unknown(dependencies, seen);
     if (shapes.length === 0 && allStamped(seen)) return seen;
@@ -144,6 +149,7 @@ export class Cache {
       const states = await this.driver.pin({ tokens: dependencies.tokens, shapes: dependencies.shapes, ttl });
       if (allStamped(states)) {
         this.knowledge.learn(dependencies, states);
+        this.settings.onShapes?.(shapes);
         return states;
       }
       this.instrumentation.refuse(lookup.key, lookup.label, 'pending');
@@ -172,7 +178,8 @@ export class Cache {
     const { loadTimeout } = this.settings;
     return new Promise<T>((resolve, reject) => {
       const timer = setTimeout(
-        () => reject(new CacheOpsError('LOAD_TIMEOUT', `${lookup.label}: no result within ${loadTimeout} ms`)),
+        () =>
+          reject(new CacheOpsError('LOAD_TIMEOUT', `${lookup.label}: no result within ${loadTimeout} ms`)),
         loadTimeout,
       );
       timer.unref?.();

@@ -23,7 +23,10 @@ export interface TableDependency {
 }
 
 /** Every set of dependencies holds `*`, and `t:{table}` of every table it names. */
-export function dependenciesOf(tables: readonly TableDependency[], tags: readonly string[] = []): Dependencies {
+export function dependenciesOf(
+  tables: readonly TableDependency[],
+  tags: readonly string[] = [],
+): Dependencies {
   const tokens = new Set<Token>([EVERYTHING]);
   for (const tag of tags) tokens.add(tagToken(tag));
   const shapes = new Map<string, { table: string; shape: string }>();
@@ -46,7 +49,13 @@ function addTable(
     const shape: Shape = { columns, reads };
     const text = shapeText(shape);
     shapes.set(`${table}\n${text}`, { table, shape: text });
-    tokens.add(rowsToken(table, shape, columns.map((column) => condition.get(column) ?? null)));
+    tokens.add(
+      rowsToken(
+        table,
+        shape,
+        columns.map((column) => condition.get(column) ?? null),
+      ),
+    );
   }
 }
 

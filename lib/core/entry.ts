@@ -57,7 +57,10 @@ export function openEntry(entry: Buffer): EntryView {
   const payloadStart = stampEnd + entry.readUInt32BE(11);
   return {
     createdAt: entry.readDoubleBE(1),
-    tokens: payloadStart > stampEnd ? (JSON.parse(entry.toString('utf8', stampEnd, payloadStart)) as Token[]) : undefined,
+    tokens:
+      payloadStart > stampEnd
+        ? (JSON.parse(entry.toString('utf8', stampEnd, payloadStart)) as Token[])
+        : undefined,
     payload: entry.subarray(payloadStart),
   };
 }

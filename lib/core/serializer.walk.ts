@@ -108,11 +108,11 @@ export class StoreWalk {
 
   private visitArray(array: unknown[]): unknown {
     const { length } = array;
-    const names = Object.getOwnPropertyNames(array);
+    const keys = Object.keys(array);
     this.refuseSymbolKeys(array);
-    // Index names come first and ascend, `length` is next: so this one comparison finds holes and extra properties.
-    const dense = names.length === length + 1 && (length === 0 || names[length - 1] === String(length - 1));
-    if (!dense) return this.visitSparse(array, names);
+    // Indexes come first and ascend, so this one comparison finds holes and named properties.
+    const dense = keys.length === length && (length === 0 || keys[length - 1] === String(length - 1));
+    if (!dense) return this.visitSparse(array, keys);
     let copy: unknown[] | undefined;
     for (let i = 0; i < length; i++) {
       const item = array[i];
@@ -123,9 +123,8 @@ export class StoreWalk {
     return copy ?? array;
   }
 
-  private visitSparse(array: readonly unknown[], names: readonly string[]): unknown {
-    const indexes = names.slice(0, names.indexOf('length'));
-    const extra = names[indexes.length + 1];
+  private visitSparse(array: readonly unknown[], keys: readonly string[]): unknown {
+    const extra = keys.find((key) => String(Number(key) >>> 0) !== key);
     if (extra !== undefined) {
       this.failAt(
         `.${extra}`,
@@ -133,8 +132,9 @@ export class StoreWalk {
         'store the array and the property in an object',
       );
     }
-    const values = indexes.map((index) => this.visitChild(Number(index), array[Number(index)]));
-    return this.escape('sparse', array.length, indexes.map(Number), values);
+    const indexes = keys.map(Number);
+    const values = indexes.map((index) => this.visitChild(index, array[index]));
+    return this.escape('sparse', array.length, indexes, values);
   }
 
   private visitMap(map: ReadonlyMap<unknown, unknown>): unknown {

@@ -44,7 +44,15 @@ export function parseShape(text: string): Shape {
   const columns = bar < 0 ? text : text.slice(0, bar);
   return {
     columns: columns === '' ? [] : columns.split('&').map(unescapeName),
-    reads: bar < 0 ? '*' : text.slice(bar + 1) === '' ? [] : text.slice(bar + 1).split(',').map(unescapeName),
+    reads:
+      bar < 0
+        ? '*'
+        : text.slice(bar + 1) === ''
+          ? []
+          : text
+              .slice(bar + 1)
+              .split(',')
+              .map(unescapeName),
   };
 }
 
@@ -57,7 +65,9 @@ export function rowsToken(table: string, shape: Shape, values: readonly (string 
   for (let i = 0; i < shape.columns.length; i++) {
     const value = values[i];
     if (i > 0) text += '&';
-    text += escapeName(shape.columns[i] as string) + (value === null || value === undefined ? '~' : `=${escapeName(value)}`);
+    text +=
+      escapeName(shape.columns[i] as string) +
+      (value === null || value === undefined ? '~' : `=${escapeName(value)}`);
   }
   if (shape.reads !== '*') text += `|${shape.reads.map(escapeName).join(',')}`;
   if (text.length > MAX_CONDITION_LENGTH) text = `#${createHash('sha1').update(text).digest('base64url')}`;

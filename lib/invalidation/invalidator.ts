@@ -62,9 +62,13 @@ export class Invalidator {
     } catch (error) {
       this.instrumentation.error('pend', error);
       if (this.settings.onRedisFailure === 'degrade') return unmarked(changes);
-      throw new CacheOpsError('INVALIDATION', 'the invalidation could not be announced; the write was refused', {
-        cause: error,
-      });
+      throw new CacheOpsError(
+        'INVALIDATION',
+        'the invalidation could not be announced; the write was refused',
+        {
+          cause: error,
+        },
+      );
     }
   }
 
@@ -98,7 +102,9 @@ export class Invalidator {
   }
 
   private finish({ writer, tokens, tables }: Pending): Promise<void> {
-    return writer === undefined ? this.driver.restamp(tokens) : this.driver.settle({ writer, tokens, tables });
+    return writer === undefined
+      ? this.driver.restamp(tokens)
+      : this.driver.settle({ writer, tokens, tables });
   }
 
   private async mark(changes: Changes): Promise<Pending> {
@@ -131,13 +137,15 @@ export class Invalidator {
     }
     for (const effect of changes.effects) {
       if (tokens.has(tableToken(effect.table))) continue;
-      for (const token of tokensOf(effect, this.registries.get(effect.table)?.shapes ?? [])) tokens.add(token);
+      for (const token of tokensOf(effect, this.registries.get(effect.table)?.shapes ?? []))
+        tokens.add(token);
     }
     return tokens.size > MAX_TOKENS ? coarse(changes, tables) : [...tokens].sort();
   }
 }
 
-const tablesOf = (changes: Changes): readonly string[] => [...new Set(changes.effects.map((e) => e.table))].sort();
+const tablesOf = (changes: Changes): readonly string[] =>
+  [...new Set(changes.effects.map((e) => e.table))].sort();
 
 /** Tokens by table, for when the shapes are of no use. */
 function coarse(changes: Changes, tables: readonly string[]): readonly Token[] {

@@ -1,10 +1,11 @@
 import { parseShape, type Shape } from '../core/token.js';
-import type { CacheDriver, ShapeRegistry } from '../drivers/cache-driver.interface.js';
+import type { CacheDriver, ShapeRegistry, TableShape } from '../drivers/cache-driver.interface.js';
 
 /** The shapes of one table as a writer sees them. */
 export interface KnownShapes {
   /** `''`: the table has no registry. */
   readonly version: string;
+  readonly texts: ReadonlySet<string>;
   readonly shapes: readonly Shape[];
 }
 
@@ -27,9 +28,26 @@ export class RegistryCache {
     return this.known.get(table);
   }
 
+  /**
+   * Shapes that readers of this process have just registered. The version stays the old one: `pend` will answer with
+   * the registry, but by then the writer has already looked up the columns that these shapes need.
+   */
+  expect(shapes: readonly TableShape[]): void {
+    for (const { table, shape } of shapes) {
+      const known = this.known.get(table);
+      if (known && !known.texts.has(shape)) {
+        this.known.set(table, {
+          ...known,
+          texts: new Set([...known.texts, shape]),
+          shapes: [...known.shapes, parseShape(shape)],
+        });
+      }
+    }
+  }
+
   learn(registries: ReadonlyMap<string, ShapeRegistry>): void {
     for (const [table, { version, shapes }] of registries) {
-      this.known.set(table, { version, shapes: shapes.map(parseShape) });
+      this.known.set(table, { version, texts: new Set(shapes), shapes: shapes.map(parseShape) });
     }
   }
 }

@@ -32,8 +32,13 @@ const EXISTS_OF = Symbol('cacheops.existsOf');
  * Makes a SelectQueryBuilder class that reads through the door. The base class is taken from a builder of the very
  * DataSource, so that it is the right one even where two copies of typeorm are installed.
  */
-export function cachedSelectBuilder(Base: BuilderClass, door: ReadDoor, connectionOf: ConnectionOf): BuilderClass {
-  const base = Base.prototype as Internals & Record<'getOne' | 'getMany' | 'getManyAndCount' | 'whereExists', (...args: unknown[]) => unknown>;
+export function cachedSelectBuilder(
+  Base: BuilderClass,
+  door: ReadDoor,
+  connectionOf: ConnectionOf,
+): BuilderClass {
+  const base = Base.prototype as Internals &
+    Record<'getOne' | 'getMany' | 'getManyAndCount' | 'whereExists', (...args: unknown[]) => unknown>;
 
   class CachedSelectQueryBuilder extends (Base as new (...args: never[]) => object) {
     [WANTS]?: CacheOp;
@@ -62,7 +67,13 @@ export function cachedSelectBuilder(Base: BuilderClass, door: ReadDoor, connecti
       if (op === undefined || !storesGraph(self)) return base.executeEntitiesAndRawResults.call(self, runner);
       const [sql, params] = self.getQueryAndParameters();
       if (door.hasNoGraph(sql)) return base.executeEntitiesAndRawResults.call(self, runner);
-      const decision = door.decide(subjectOf(self, op), connectionOf(runner), sql, params, graphVariant(self));
+      const decision = door.decide(
+        subjectOf(self, op),
+        connectionOf(runner),
+        sql,
+        params,
+        graphVariant(self),
+      );
       if ('refusal' in decision) return base.executeEntitiesAndRawResults.call(uncached(self), runner);
       const metadata = mainMetadata(self) as EntityMetadata;
       const entities = await door.shared.cache.getOrSet({
@@ -87,14 +98,23 @@ export function cachedSelectBuilder(Base: BuilderClass, door: ReadDoor, connecti
 }
 
 /** What `explain` needs: the decision for a builder without running it. */
-export function explainBuilder(builder: SelectQueryBuilder<object>, door: ReadDoor): ReadDecision & { sql: string } {
+export function explainBuilder(
+  builder: SelectQueryBuilder<object>,
+  door: ReadDoor,
+): ReadDecision & { sql: string } {
   const self = builder as unknown as Internals;
   const [sql, params] = self.getQueryAndParameters();
   const metadata = mainMetadata(self);
   if (!metadata) return { refusal: 'the query does not start from an entity', sql };
   const graph = storesGraph(self);
   const subject = subjectOf(self, 'fetch');
-  const decision = door.decide({ ...subject, cache: subject.cache ?? anyOp(door, metadata) }, undefined, sql, params, graph ? graphVariant(self) : 'rows');
+  const decision = door.decide(
+    { ...subject, cache: subject.cache ?? anyOp(door, metadata) },
+    undefined,
+    sql,
+    params,
+    graph ? graphVariant(self) : 'rows',
+  );
   return { ...decision, sql };
 }
 
@@ -131,7 +151,11 @@ function storesGraph({ expressionMap: map }: Internals): boolean {
 function graphVariant({ expressionMap: map }: Internals): string {
   const joins = map.joinAttributes.map((join) => [join.alias.name, join.mapToProperty, join.isMappingMany]);
   const paged = map.joinAttributes.length > 0 && (map.skip || map.take);
-  return JSON.stringify([map.mainAlias?.metadata.name, joins, paged ? [map.skip, map.take, map.allOrderBys] : 0]);
+  return JSON.stringify([
+    map.mainAlias?.metadata.name,
+    joins,
+    paged ? [map.skip, map.take, map.allOrderBys] : 0,
+  ]);
 }
 
 function subjectOf({ expressionMap: map }: Internals, op: CacheOp): ReadSubject {
@@ -169,7 +193,11 @@ function decideRaw(
 
 function rawOp({ expressionMap: map }: Internals, existsOf: Internals | undefined): CacheOp {
   if (existsOf) return 'exists';
-  return map.selects.length === 1 && map.selects[0]?.aliasName === 'cnt' ? 'count' : map.queryEntity ? 'fetch' : 'aggregate';
+  return map.selects.length === 1 && map.selects[0]?.aliasName === 'cnt'
+    ? 'count'
+    : map.queryEntity
+      ? 'fetch'
+      : 'aggregate';
 }
 
 /** TypeORM's own result cache must stay out of what we cache or refuse: it cannot invalidate. */
@@ -207,7 +235,9 @@ async function broadcastLoad(
   entities: object[],
 ): Promise<void> {
   if (entities.length === 0 || !expressionMap.callListeners || !hasLoadListeners(dataSource)) return;
-  const { broadcaster } = runner as unknown as { broadcaster: { broadcast(...args: unknown[]): Promise<void> } };
+  const { broadcaster } = runner as unknown as {
+    broadcaster: { broadcast(...args: unknown[]): Promise<void> };
+  };
   await broadcaster.broadcast('Load', metadata, entities);
 }
 

@@ -27,7 +27,8 @@ const DIALECTS: Readonly<Record<string, SqlDialect>> = {
 };
 
 /** The dialect of a DataSource, `undefined` when this package cannot read its SQL. */
-export const dialectOf = (dataSource: DataSource): SqlDialect | undefined => DIALECTS[dataSource.options.type];
+export const dialectOf = (dataSource: DataSource): SqlDialect | undefined =>
+  DIALECTS[dataSource.options.type];
 
 /** The schema of one DataSource as the analyser and the write observer see it. */
 export class TypeOrmCatalog implements SqlCatalog {
@@ -91,7 +92,10 @@ export class TypeOrmCatalog implements SqlCatalog {
       const facts = { name: column.databaseName, valueClass: valueClassOf(dataSource, this.dialect, column) };
       const known = columns.get(facts.name);
       // Two entities may declare one column differently: then nobody can say how its values compare.
-      columns.set(facts.name, known && known.valueClass !== facts.valueClass ? { ...facts, valueClass: 'opaque' } : facts);
+      columns.set(
+        facts.name,
+        known && known.valueClass !== facts.valueClass ? { ...facts, valueClass: 'opaque' } : facts,
+      );
     }
     return columns;
   }
@@ -99,9 +103,13 @@ export class TypeOrmCatalog implements SqlCatalog {
   private viewSources(dataSource: DataSource, view: EntityMetadata): readonly string[] | undefined {
     if (!view.dependsOn || view.dependsOn.size === 0) return undefined;
     const sources = [...view.dependsOn].map((target) =>
-      dataSource.entityMetadatas.find((m) => m.target === target || m.name === target || m.tableName === target),
+      dataSource.entityMetadatas.find(
+        (m) => m.target === target || m.name === target || m.tableName === target,
+      ),
     );
-    return sources.some((m) => m === undefined) ? undefined : sources.map((m) => this.idOf(m as EntityMetadata));
+    return sources.some((m) => m === undefined)
+      ? undefined
+      : sources.map((m) => this.idOf(m as EntityMetadata));
   }
 
   private pathKey(path: readonly string[]): string {
@@ -130,7 +138,9 @@ function writeFacts(metadatas: readonly EntityMetadata[]) {
   const columns = metadatas.flatMap((m) => m.columns).filter((c) => !c.isVirtualProperty);
   return {
     primaryColumns: (metadatas[0] as EntityMetadata).primaryColumns.map((c) => c.databaseName),
-    derivedColumns: columns.filter((c) => c.asExpression || c.onUpdate || c.generatedType).map((c) => c.databaseName),
+    derivedColumns: columns
+      .filter((c) => c.asExpression || c.onUpdate || c.generatedType)
+      .map((c) => c.databaseName),
     incrementColumn: columns.find((c) => c.isGenerated && c.generationStrategy === 'increment')?.databaseName,
   };
 }

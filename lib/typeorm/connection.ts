@@ -99,7 +99,10 @@ export class ObservedConnection {
     return this.isolation !== 'read committed' && this.isolation !== 'read uncommitted';
   }
 
-  private async control(analysis: TransactionAnalysis, { sql, params, structured }: Statement): Promise<unknown> {
+  private async control(
+    analysis: TransactionAnalysis,
+    { sql, params, structured }: Statement,
+  ): Promise<unknown> {
     const { frames } = this;
     if (analysis.action === 'commit') return this.commit(sql, params, structured);
     const result = await this.execute(sql, params, structured);
@@ -140,7 +143,10 @@ export class ObservedConnection {
     }
   }
 
-  private write(analysis: Exclude<StatementAnalysis, { kind: 'transaction' }>, statement: Statement): Promise<unknown> {
+  private write(
+    analysis: Exclude<StatementAnalysis, { kind: 'transaction' }>,
+    statement: Statement,
+  ): Promise<unknown> {
     const { sql, params, structured } = statement;
     if (this.shared.invalidator.silent) {
       this.frames.record([]);
@@ -154,7 +160,8 @@ export class ObservedConnection {
   private async observed(effects: readonly WriteEffect[], statement: Statement): Promise<unknown> {
     const { writes } = this.shared;
     const prepared = await writes.prepare(effects, statement.params);
-    if (!prepared.needsImages) return this.announced({ effects: writes.effects(prepared), tokens: NO_TOKENS }, statement);
+    if (!prepared.needsImages)
+      return this.announced({ effects: writes.effects(prepared), tokens: NO_TOKENS }, statement);
     const run = async (): Promise<StructuredResult> => {
       const observed = await writes.run(prepared, statement, this.execute);
       this.frames.record(observed.effects);

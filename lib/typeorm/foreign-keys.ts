@@ -129,7 +129,10 @@ export class ForeignKeys {
     const effects: Effect[] = [];
     for (const key of this.deletions(parent)) {
       if (!rows || seen.has(key.child.id)) {
-        effects.push({ table: key.child.id, columns: '*', images: undefined }, ...this.unknownClosure(key.child.id));
+        effects.push(
+          { table: key.child.id, columns: '*', images: undefined },
+          ...this.unknownClosure(key.child.id),
+        );
         continue;
       }
       const extra = this.childColumns(key);
@@ -145,7 +148,8 @@ export class ForeignKeys {
 
   private effect(key: ForeignKey, parents: readonly RowImage[]): Effect {
     const rows = parents.map((parent) => this.childImage(key, parent));
-    const columns = key.onDelete === 'CASCADE' ? ('*' as const) : new Set([...key.columns, ...key.child.derivedColumns]);
+    const columns =
+      key.onDelete === 'CASCADE' ? ('*' as const) : new Set([...key.columns, ...key.child.derivedColumns]);
     return { table: key.child.id, columns, images: withAfter(key, rows) };
   }
 
@@ -161,7 +165,8 @@ export class ForeignKeys {
   /** Columns of the child that are needed and that the parent's key does not tell. */
   private childColumns({ child, columns, onDelete }: ForeignKey): readonly string[] {
     const shapes = this.registries.get(child.id)?.shapes ?? [];
-    const grandchildren = onDelete === 'CASCADE' ? this.deletions(child.id).flatMap((key) => key.referenced) : [];
+    const grandchildren =
+      onDelete === 'CASCADE' ? this.deletions(child.id).flatMap((key) => key.referenced) : [];
     const needed = unique([...shapes.flatMap((shape) => shape.columns), ...grandchildren]);
     return needed.filter((column) => !columns.includes(column));
   }
@@ -179,7 +184,9 @@ export class ForeignKeys {
       const image = this.childImage(key, parent);
       // A composite key with a NULL part references nothing.
       if (columns.some((column) => image.get(column) == null)) continue;
-      conditions.push(columns.map((c) => `${this.images.quote(c)} = ${this.place(params, image.get(c))}`).join(' AND '));
+      conditions.push(
+        columns.map((c) => `${this.images.quote(c)} = ${this.place(params, image.get(c))}`).join(' AND '),
+      );
     }
     if (conditions.length === 0) return [];
     const needed = [...columns, ...extra];
@@ -196,10 +203,16 @@ export class ForeignKeys {
 }
 
 /** SET NULL: the row stays, without its key. SET DEFAULT: with a key that the metadata does not tell. */
-function withAfter({ onDelete, columns }: ForeignKey, rows: readonly RowImage[]): readonly RowImage[] | undefined {
+function withAfter(
+  { onDelete, columns }: ForeignKey,
+  rows: readonly RowImage[],
+): readonly RowImage[] | undefined {
   if (onDelete === 'CASCADE') return rows;
   if (onDelete === 'SET DEFAULT') return undefined;
-  return [...rows, ...rows.map((row) => new Map([...row, ...columns.map((column) => [column, null] as const)]))];
+  return [
+    ...rows,
+    ...rows.map((row) => new Map([...row, ...columns.map((column) => [column, null] as const)])),
+  ];
 }
 
 const unique = (names: readonly string[]): readonly string[] => [...new Set(names)];

@@ -9,7 +9,9 @@ export async function defaultIsolation(dataSource: DataSource, dialect: SqlDiale
   // sql.js has one connection in one process: what a transaction reads is what was last committed.
   if (dialect === 'sqlite') return dataSource.options.type === 'sqljs' ? 'read committed' : 'serializable';
   const asked =
-    dialect === 'postgres' ? 'SHOW default_transaction_isolation' : "SHOW VARIABLES WHERE Variable_name IN ('transaction_isolation', 'tx_isolation')";
+    dialect === 'postgres'
+      ? 'SHOW default_transaction_isolation'
+      : "SHOW VARIABLES WHERE Variable_name IN ('transaction_isolation', 'tx_isolation')";
   try {
     const rows = await dataSource.query<Record<string, string>[]>(asked);
     const level = rows[0]?.['default_transaction_isolation'] ?? rows[0]?.['Value'];

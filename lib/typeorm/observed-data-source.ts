@@ -7,7 +7,8 @@ import { SqlAnalyser } from '../sql/index.js';
 import type { SqlDialect } from '../sql/sql.types.js';
 import { cachedSelectBuilder } from './cached-select.js';
 import { TypeOrmCatalog, dialectOf } from './catalog.js';
-import { EntityCodec, schemaFingerprint } from './codec/index.js';
+import { EntityCodec } from './codec/entity-codec.js';
+import { schemaFingerprint } from './codec/schema-fingerprint.js';
 import { observeRunner, type ConnectionContext, type ObservedConnection } from './connection.js';
 import { ForeignKeys } from './foreign-keys.js';
 import { defaultIsolation } from './isolation.js';
@@ -63,7 +64,11 @@ export class ObservedDataSource {
    * @param name the Nest name of the DataSource (`'default'`)
    * @returns `undefined` when its SQL dialect is not supported
    */
-  static async attach(dataSource: DataSource, name: string, services: ObserveServices): Promise<ObservedDataSource | undefined> {
+  static async attach(
+    dataSource: DataSource,
+    name: string,
+    services: ObserveServices,
+  ): Promise<ObservedDataSource | undefined> {
     const dialect = dialectOf(dataSource);
     if (!dialect) return undefined;
     const catalog = new TypeOrmCatalog(dataSource, dialect, name);
@@ -95,7 +100,8 @@ export class ObservedDataSource {
     const Cached = cachedSelectBuilder(Base, this.door, (r) => this.connections.get(r));
     Object.assign(dataSource, {
       // Constructing from a builder copies its expression map, alias and runner.
-      createQueryBuilder: (...args: unknown[]) => new Cached(...([(builder as (...a: unknown[]) => unknown)(...args)] as never[])),
+      createQueryBuilder: (...args: unknown[]) =>
+        new Cached(...([(builder as (...a: unknown[]) => unknown)(...args)] as never[])),
       createQueryRunner: (mode?: 'master' | 'slave') => this.observe(runner(mode)),
       createEntityManager: (queryRunner?: QueryRunner) => this.guard(manager(queryRunner)),
     });
@@ -113,7 +119,9 @@ export class ObservedDataSource {
     const { context } = this.services;
     for (const method of PERSISTING) {
       const original = manager[method].bind(manager) as (...args: unknown[]) => unknown;
-      Object.assign(manager, { [method]: (...args: unknown[]) => context.withoutCache(() => original(...args)) });
+      Object.assign(manager, {
+        [method]: (...args: unknown[]) => context.withoutCache(() => original(...args)),
+      });
     }
     return manager;
   }

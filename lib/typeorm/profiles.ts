@@ -54,6 +54,9 @@ const isGlob = (name: string): boolean => /[*?]/.test(name);
 function matches(entity: ProfileRule['entity'], metadata: EntityMetadata): boolean {
   if (typeof entity !== 'string') return metadata.target === entity;
   if (!isGlob(entity)) return metadata.name === entity;
-  const pattern = entity.replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/\*/g, '.*').replace(/\?/g, '.');
+  const pattern = entity
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replace(/\*/g, '.*')
+    .replace(/\?/g, '.');
   return new RegExp(`^${pattern}$`, 'i').test(metadata.name);
 }

@@ -6,7 +6,7 @@ import { dependenciesOf, type Dependencies } from '../core/dependencies.js';
 import { bindRead, type SqlAnalyser } from '../sql/index.js';
 import type { TypeOrmCatalog } from './catalog.js';
 import type { ObservedConnection } from './connection.js';
-import type { EntityCodec } from './codec/index.js';
+import type { EntityCodec } from './codec/entity-codec.js';
 import type { CacheOp, Profiles } from './profiles.js';
 
 /** What a query builder wants to read. */
@@ -95,7 +95,8 @@ export class ReadDoor {
     if (connection?.bypass) return 'the transaction has written or reads a snapshot';
     const profile = profiles.of(subject.metadata);
     const forbidden = subject.entities.find((entity) => profiles.of(entity) === false);
-    if (profile === false || forbidden) return `entity ${(forbidden ?? subject.metadata).name} is never cached`;
+    if (profile === false || forbidden)
+      return `entity ${(forbidden ?? subject.metadata).name} is never cached`;
     if (subject.cache === undefined && !profile.ops.has(subject.op)) {
       return `profile of ${subject.metadata.name} does not cache '${subject.op}'`;
     }

@@ -30,7 +30,8 @@ export class RowImages {
   constructor(private readonly dialect: SqlDialect) {}
 
   async run(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
-    if (plan.missing.length === 0 || plan.source.kind === 'table') return this.plain(plan, statement, execute);
+    if (plan.missing.length === 0 || plan.source.kind === 'table')
+      return this.plain(plan, statement, execute);
     if (plan.source.kind === 'insert') return this.insert(plan, statement, execute);
     if (this.canReturnImages(plan)) return this.returning(plan, statement, execute);
     return this.locked(plan, statement, execute);
@@ -67,7 +68,9 @@ export class RowImages {
   private canReturnImages({ source, table, columns, needed, images }: WritePlan): boolean {
     if (this.dialect !== 'postgres' || !images) return false;
     if (columns !== '*' && needed.some((c) => columns.has(c))) return false;
-    const byKey = (source.where ?? []).every((c) => table.primaryColumns.every((p) => c.some((e) => e.column === p)));
+    const byKey = (source.where ?? []).every((c) =>
+      table.primaryColumns.every((p) => c.some((e) => e.column === p)),
+    );
     return byKey && table.primaryColumns.length > 0 && source.where !== undefined;
   }
 
@@ -111,12 +114,19 @@ export class RowImages {
       key.set(column, value);
     }
     const where = [...key.keys()].map((c) => `${this.quote(c)} = ?`).join(' AND ');
-    const rows = await this.select({ table, source }, needed, ` FROM ${table.sqlName} WHERE ${where}`, [...key.values()], execute);
+    const rows = await this.select(
+      { table, source },
+      needed,
+      ` FROM ${table.sqlName} WHERE ${where}`,
+      [...key.values()],
+      execute,
+    );
     return rows?.length === 1 ? imageOfRow(rows[0] as Record<string, unknown>, needed, table) : undefined;
   }
 
   private async insertId({ raw }: StructuredResult, execute: Execute): Promise<unknown> {
-    if (this.dialect === 'mysql') return (raw as { insertId?: number | string } | undefined)?.insertId || undefined;
+    if (this.dialect === 'mysql')
+      return (raw as { insertId?: number | string } | undefined)?.insertId || undefined;
     const { records } = (await execute('SELECT last_insert_rowid() AS "id"', [], true)) as StructuredResult;
     return records?.[0]?.['id'];
   }
@@ -129,7 +139,10 @@ export class RowImages {
     const params = source.image.params.map((index) => statement.params[index]);
     const rows = await this.select(plan, columns, source.image.from, params, execute);
     const result = (await execute(statement.sql, statement.params, true)) as StructuredResult;
-    const images = rows && !this.grew(rows.length, result.affected) ? await this.around(plan, statement, rows, execute) : undefined;
+    const images =
+      rows && !this.grew(rows.length, result.affected)
+        ? await this.around(plan, statement, rows, execute)
+        : undefined;
     return { result, effect: { ...effectOf(plan), images } };
   }
 

@@ -27,7 +27,12 @@ export const returningLabel = (column: string): string => MARK + column;
  * The statement with our columns added to its RETURNING clause (one is appended where there is none). RETURNING is
  * the last clause in every dialect that has it, so this is a suffix.
  */
-export function withReturning(sql: string, columns: readonly string[], has: boolean, dialect: SqlDialect): string {
+export function withReturning(
+  sql: string,
+  columns: readonly string[],
+  has: boolean,
+  dialect: SqlDialect,
+): string {
   const quote = dialect === 'mysql' ? '`' : '"';
   const list = columns.map((c) => `${quote}${c}${quote} AS ${quote}${returningLabel(c)}${quote}`).join(', ');
   return `${sql.replace(/[\s;]+$/, '')}${has ? ',' : ' RETURNING'} ${list}`;

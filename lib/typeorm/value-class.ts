@@ -2,9 +2,11 @@ import type { DataSource } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import type { SqlDialect, ValueClass } from '../sql/sql.types.js';
 
-const INTEGER = /^(?:(?:tiny|small|medium|big|unsigned big)?\s?int(?:eger)?|int[248]|year|serial[248]?|(?:big|small)serial)$/;
+const INTEGER =
+  /^(?:(?:tiny|small|medium|big|unsigned big)?\s?int(?:eger)?|int[248]|year|serial[248]?|(?:big|small)serial)$/;
 const DECIMAL = /^(?:decimal|numeric|dec|fixed|number)$/;
-const TEXT = /^(?:(?:var)?char(?:acter)?(?: varying)?|(?:tiny|medium|long)?text|native character|nvarchar|nchar|varying character|clob|enum|simple-enum)$/;
+const TEXT =
+  /^(?:(?:var)?char(?:acter)?(?: varying)?|(?:tiny|medium|long)?text|native character|nvarchar|nchar|varying character|clob|enum|simple-enum)$/;
 
 const FIXED_TYPES: Readonly<Record<string, ValueClass>> = {
   boolean: 'boolean',
@@ -22,7 +24,11 @@ const FIXED_TYPES: Readonly<Record<string, ValueClass>> = {
 };
 
 /** How the database compares values of a column. What is not known to compare exactly is `opaque` (law 5). */
-export function valueClassOf(dataSource: DataSource, dialect: SqlDialect, column: ColumnMetadata): ValueClass {
+export function valueClassOf(
+  dataSource: DataSource,
+  dialect: SqlDialect,
+  column: ColumnMetadata,
+): ValueClass {
   if (column.isArray) return 'opaque';
   const declared = typeof column.type === 'string' ? column.type : undefined;
   if (declared === 'simple-json' || declared === 'simple-array') return 'opaque';
@@ -41,5 +47,7 @@ function textClass(dialect: SqlDialect, type: string, column: ColumnMetadata): V
   if (dialect === 'sqlite') return collation === undefined || collation === 'binary' ? 'text' : 'folded-text';
   // PostgreSQL compares bytes unless the collation is not deterministic; `char(n)` ignores trailing blanks.
   if (type === 'character' || type === 'char') return 'opaque';
-  return collation === undefined || collation === 'c' || collation === 'posix' || collation === 'default' ? 'text' : 'opaque';
+  return collation === undefined || collation === 'c' || collation === 'posix' || collation === 'default'
+    ? 'text'
+    : 'opaque';
 }

@@ -42,16 +42,26 @@ export function planWrite(
 }
 
 /** The effect when only the plan's own images are used; those that lack a column widen by themselves. */
-export const effectOf = ({ table, columns, images }: WritePlan): Effect => ({ table: table.id, columns, images });
+export const effectOf = ({ table, columns, images }: WritePlan): Effect => ({
+  table: table.id,
+  columns,
+  images,
+});
 
 function changedColumns({ kind, columns }: WriteEffect, table: TableFacts): '*' | ReadonlySet<string> {
   if (kind !== 'update' || columns === '*') return '*';
   return new Set([...columns, ...table.derivedColumns]);
 }
 
-function neededColumns(columns: '*' | ReadonlySet<string>, table: string, registries: RegistryCache): string[] {
+function neededColumns(
+  columns: '*' | ReadonlySet<string>,
+  table: string,
+  registries: RegistryCache,
+): string[] {
   const shapes = registries.get(table)?.shapes ?? [];
-  return [...new Set(shapes.filter((shape) => touches({ columns }, shape)).flatMap((shape) => shape.columns))].sort();
+  return [
+    ...new Set(shapes.filter((shape) => touches({ columns }, shape)).flatMap((shape) => shape.columns)),
+  ].sort();
 }
 
 function knownImages(
@@ -104,6 +114,8 @@ function setKnown(
   const facts = table.columns.get(column);
   if (!facts) return;
   const value = bindOperand(operand, params) ?? null;
+  // NULL for a key means «generate one» (SQLite, MySQL); no row ever holds it.
+  if (value === null && table.primaryColumns.includes(column)) return;
   if (value !== null && LOSSY.has(facts.valueClass)) return;
   const canonical = canonicalValue(facts, value);
   if (canonical !== undefined) image.set(column, canonical);

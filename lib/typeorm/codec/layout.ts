@@ -25,7 +25,10 @@ export interface LayoutSlot {
 /** Objects of one class with the same own properties in the same order and of the same kinds. */
 export interface Layout {
   readonly plan: ObjectPlan;
-  readonly keys: readonly PropertyKey[];
+  /** Own properties named by strings, in order. */
+  readonly names: readonly string[];
+  /** How many are named by symbols. */
+  readonly symbols: number;
   readonly slots: readonly LayoutSlot[];
 }
 
@@ -42,7 +45,8 @@ export function layoutOf(plan: ObjectPlan, object: object, isEntity: IsEntity): 
     const slot = slotOf(plan, key, (object as Record<PropertyKey, unknown>)[key], isEntity);
     return slot ? [slot] : [];
   });
-  return { plan, keys, slots };
+  const names = Object.getOwnPropertyNames(object);
+  return { plan, names, symbols: keys.length - names.length, slots };
 }
 
 /** An object that misses something of a blank one was not made as the hydrator makes it, and decoding would add it. */
@@ -54,9 +58,11 @@ function refuseOtherOrigin(plan: ObjectPlan, keys: readonly PropertyKey[]): void
 
 /** Whether the object has the layout, so that it can be written without another look at its properties. */
 export function hasLayout(layout: Layout, object: object, isEntity: IsEntity): boolean {
-  const keys = Reflect.ownKeys(object);
-  if (keys.length !== layout.keys.length) return false;
-  for (let i = 0; i < keys.length; i++) if (keys[i] !== layout.keys[i]) return false;
+  // Not `Reflect.ownKeys`: V8 answers that one without its cache of enumerable keys, twenty times slower.
+  const { names, symbols } = layout;
+  const own = Object.getOwnPropertyNames(object);
+  if (own.length !== names.length || Object.getOwnPropertySymbols(object).length !== symbols) return false;
+  for (let i = 0; i < own.length; i++) if (own[i] !== names[i]) return false;
   for (const slot of layout.slots) {
     if (!slot.varies) continue;
     const value = (object as Record<string, unknown>)[slot.key];
