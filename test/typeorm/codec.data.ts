@@ -58,7 +58,12 @@ export async function fill(source: DataSource, entities: CodecEntities): Promise
   await manager.save([make(Priced, { price: new Money(5) }), make(Priced, { price: null })]);
   await manager.save(make(Secretive, { text: 'hush' }));
   const maker = await manager.save('Maker', { name: 'Acme' });
-  const gadget = await manager.save('Gadget', { name: 'saw', madeAt: new Date(86_400_000), maker });
+  const gadget = await manager.save('Gadget', {
+    name: 'saw',
+    madeAt: new Date(86_400_000),
+    maker,
+    size: { width: 2, unit: 'cm' },
+  });
   await manager.save('Gadget', { name: 'rope', madeAt: new Date(0), maker: null });
   await manager.save('Part', { gadget });
 }

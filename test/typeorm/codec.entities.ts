@@ -222,14 +222,20 @@ export function codecEntities(kind: DatabaseKind) {
     columns: { id: { type: Number, primary: true, generated: true }, name: { type: String } },
     relations: { gadgets: { type: 'one-to-many', target: 'Gadget', inverseSide: 'maker' } },
   });
+  const Size = new EntitySchema<{ width: number; unit: string | null }>({
+    name: 'Size',
+    columns: { width: { type: Number, default: 1 }, unit: { type: String, nullable: true } },
+  });
   const Gadget = new EntitySchema<{
     id: number;
     name: string;
     madeAt: Date;
     maker: object | null;
     parts: Promise<object[]>;
+    size: object;
   }>({
     name: 'Gadget',
+    embeddeds: { size: { schema: Size, prefix: 'size' } },
     columns: {
       id: { type: Number, primary: true, generated: true },
       name: { type: String },

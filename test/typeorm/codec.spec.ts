@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { DataSource, type EntityMetadata, type ObjectLiteral } from 'typeorm';
+import { DataSource, EntitySchema, type EntityMetadata, type ObjectLiteral } from 'typeorm';
 import { CacheOpsSerializationError } from '../../lib/cacheops.errors.js';
 import { classCodec, createClassRegistry } from '../../lib/core/class-registry.js';
 import { createSerializer } from '../../lib/core/serializer.js';
@@ -139,7 +139,7 @@ describe.each(DATABASES)('entity codec on %s', (kind) => {
     expect(graphDifference(stored, codec.decode(metadata, codec.encode(metadata, stored)!))).toBeUndefined();
   });
 
-  it('keeps cycles, which TypeORM makes by afterLoad only', async () => {
+  it('keeps cycles', async () => {
     const codec = new EntityCodec(source, serializer);
     const [metadata, stored] = await run(QUERIES['to-many joined, with empty']!);
     for (const user of stored) for (const post of user.posts) post.author = user;
@@ -248,5 +248,56 @@ describe.each(DATABASES)('entity codec on %s', (kind) => {
       for (const variant of variants) found.add(await fingerprintWith(variant));
       expect(found.size).toBe(variants.length + 1);
     });
+  });
+});
+
+describe('what decides how an entity is made', () => {
+  const sources: DataSource[] = [];
+  const open = async (options: object): Promise<DataSource> => {
+    const source = new DataSource({ type: 'sqljs', synchronize: true, ...options });
+    sources.push(source);
+    return source.initialize();
+  };
+  afterAll(() => Promise.all(sources.map((source) => source.destroy())));
+
+  it('is followed: entitySkipConstructor and typename', async () => {
+    const entities = codecEntities('sqlite');
+    const { Counters: _counters, Detail: _detail, ...rest } = entities;
+    const options = { entitySkipConstructor: true, typename: '__typename', entities: Object.values(rest) };
+    const source = await open(options);
+    await fill(source, entities);
+    const codec = new EntityCodec(source, serializer);
+    for (const name of ['eager relations', 'lazy to-many joined', 'classes of one table']) {
+      const builder = QUERIES[name]!(source, entities);
+      const { metadata } = builder.expressionMap.mainAlias!;
+      const stored = await builder.getMany();
+      expect(stored[0]).toHaveProperty('__typename');
+      expect(
+        graphDifference(stored, codec.decode(metadata, codec.encode(metadata, stored)!)),
+      ).toBeUndefined();
+    }
+  });
+
+  it('is refused where an instance does not show it: own accessors, a class of two entities', async () => {
+    class Watched {
+      constructor() {
+        Object.defineProperty(this, 'age', { get: () => 1, enumerable: true, configurable: true });
+      }
+    }
+    class Twice {}
+    const schema = (tableName: string, target: new () => object) =>
+      new EntitySchema<{ id: number }>({
+        name: tableName,
+        tableName,
+        target,
+        columns: { id: { type: Number, primary: true } },
+      });
+    const source = await open({ entities: [schema('w', Watched), schema('a', Twice), schema('b', Twice)] });
+    const codec = new EntityCodec(source, serializer);
+    expect(source.entityMetadatas.length).toBe(3);
+    for (const metadata of source.entityMetadatas) {
+      const entity = Object.assign(metadata.create() as object, { id: 1 });
+      expect(codec.encode(metadata, [entity])).toBeUndefined();
+    }
   });
 });
