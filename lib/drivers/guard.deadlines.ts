@@ -6,8 +6,8 @@ export interface Deadline {
   close(): boolean;
 }
 
-class Node implements Deadline {
-  next: Node | undefined;
+class Waiting implements Deadline {
+  next: Waiting | undefined;
   open = true;
 
   constructor(
@@ -30,8 +30,8 @@ class Node implements Deadline {
  * alive.
  */
 export class Deadlines {
-  #head: Node | undefined;
-  #tail: Node | undefined;
+  #head: Waiting | undefined;
+  #tail: Waiting | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   /** @param patience milliseconds that each operation is given */
@@ -42,7 +42,7 @@ export class Deadlines {
 
   /** @param expire called once, unless the deadline is closed before it passes */
   open(expire: () => void): Deadline {
-    const node = new Node(this.clock.monotonic() + this.patience, expire, this);
+    const node = new Waiting(this.clock.monotonic() + this.patience, expire, this);
     if (this.#tail === undefined) this.#head = node;
     else this.#tail.next = node;
     this.#tail = node;

@@ -216,10 +216,7 @@ export class GuardedDriver implements CacheDriver {
     if (this.#up || this.#closed) return this.#up;
     const epoch = this.#epoch;
     try {
-      await attempt(
-        this.#invalidations,
-        () => this.#connected?.verify() ?? this.inner.read('', [EVERYTHING]),
-      );
+      await attempt(this.#invalidations, () => this.#reach());
       while (!this.#journal.empty) await this.#deliver(this.#journal.take());
       if (epoch !== this.#epoch) throw UNAVAILABLE;
     } catch (error) {
@@ -232,6 +229,11 @@ export class GuardedDriver implements CacheDriver {
     clearTimeout(this.#timer);
     this.#report('up');
     return true;
+  }
+
+  async #reach(): Promise<void> {
+    if (this.#connected !== undefined) await this.#connected.verify();
+    else await this.inner.read('', [EVERYTHING]);
   }
 
   async #deliver(batch: JournalBatch): Promise<void> {

@@ -1,30 +1,64 @@
+import { readdirSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { GuardedDriver } from '../../lib/drivers/guarded.driver.js';
 import { MemoryDriver } from '../../lib/drivers/memory.driver.js';
 import { RedisDriver } from '../../lib/drivers/redis.driver.js';
 import { cacheDriverContract, type CacheDriverContract } from '../../lib/testing/cache-driver.contract.js';
+import { ChaosDriver } from '../../lib/testing/chaos.driver.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { RedisFixture } from './redis-fixture.js';
 
 const redis = new RedisFixture();
 let created = 0;
-const redisDriver = () => RedisDriver.create({ redis: redis.client, prefix: `${redis.prefix}${created++}:` });
 
-const CONTRACTS: Readonly<Record<string, CacheDriverContract>> = {
-  'memory.driver.ts': {
-    create: async () => {
-      const clock = new ManualClock();
-      const driver = new MemoryDriver({ clock });
-      return { driver, elapse: async (ms) => clock.advance(ms), dispose: () => driver.close() };
-    },
+const memory: CacheDriverContract = {
+  create: async () => {
+    const clock = new ManualClock();
+    const driver = new MemoryDriver({ clock });
+    return { driver, elapse: async (ms) => clock.advance(ms), dispose: () => driver.close() };
   },
-  'redis.driver.ts': {
-    create: async () => {
-      const driver = await redisDriver();
-      return { driver, elapse: (ms) => wait(ms), dispose: () => driver.close() };
-    },
+};
+const shared: CacheDriverContract = {
+  create: async () => {
+    const driver = await RedisDriver.create({ redis: redis.client, prefix: `${redis.prefix}${created++}:` });
+    return { driver, elapse: (ms) => wait(ms), dispose: () => driver.close() };
   },
 };
 
-for (const [name, contract] of Object.entries(CONTRACTS)) cacheDriverContract(name, contract);
+const guarded = (contract: CacheDriverContract): CacheDriverContract => ({
+  create: async () => {
+    const { driver: inner, elapse } = await contract.create();
+    const driver = new GuardedDriver(inner);
+    await driver.probe();
+    return { driver, elapse, dispose: () => driver.close() };
+  },
+});
+
+const chaotic = (contract: CacheDriverContract): CacheDriverContract => ({
+  create: async () => {
+    const subject = await contract.create();
+    return { ...subject, driver: new ChaosDriver(subject.driver) };
+  },
+});
+
+/** Every driver file with the backends it is run over. */
+const CONTRACTS: Readonly<Record<string, Readonly<Record<string, CacheDriverContract>>>> = {
+  'memory.driver.ts': { memory },
+  'redis.driver.ts': { redis: shared },
+  'guarded.driver.ts': { 'guarded memory': guarded(memory), 'guarded redis': guarded(shared) },
+  'chaos.driver.ts': { 'chaos without faults': chaotic(memory) },
+};
+
+for (const contracts of Object.values(CONTRACTS)) {
+  for (const [name, contract] of Object.entries(contracts)) cacheDriverContract(name, contract);
+}
 
 afterAll(() => redis.dispose());
+
+it.each(['drivers', 'testing'])('every driver in lib/%s is enrolled', (folder) => {
+  const files = readdirSync(fileURLToPath(new URL(`../../lib/${folder}`, import.meta.url)));
+  for (const file of files.filter((name) => name.endsWith('.driver.ts'))) {
+    expect(Object.keys(CONTRACTS)).toContain(file);
+  }
+});
