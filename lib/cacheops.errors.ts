@@ -47,6 +47,18 @@ export class CacheOpsSerializationError extends CacheOpsError {
   }
 }
 
+/** A dependency that names nothing this application has: says what came, what was expected, and what to do. */
+export class CacheOpsDependencyError extends CacheOpsError {
+  constructor(
+    code: 'UNKNOWN_ENTITY' | 'UNKNOWN_DEPENDENCY',
+    readonly expected: string,
+    readonly given: unknown,
+    hint?: string,
+  ) {
+    super(code, `expected ${expected}, got ${describe(given)}${hint ? `. ${hint}` : ''}`);
+  }
+}
+
 /** Short, safe rendering of a bad value for a message. */
 export function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);

@@ -7,7 +7,8 @@ interface ContextState {
   readonly silent: boolean;
 }
 
-const DEFAULT_STATE: ContextState = { bypass: false, silent: false };
+const ON: ContextState = { bypass: false, silent: false };
+const OFF: ContextState = { bypass: true, silent: true };
 
 /**
  * Switches that follow the asynchronous call, never the process: two overlapping requests cannot see each other's
@@ -15,13 +16,19 @@ const DEFAULT_STATE: ContextState = { bypass: false, silent: false };
  */
 export class CacheContext {
   private readonly storage = new AsyncLocalStorage<ContextState>();
+  private readonly initial: ContextState;
+
+  /** @param enabled `false`: everything passes through, always */
+  constructor(enabled = true) {
+    this.initial = enabled ? ON : OFF;
+  }
 
   get bypass(): boolean {
-    return this.storage.getStore()?.bypass ?? false;
+    return this.state.bypass;
   }
 
   get silent(): boolean {
-    return this.storage.getStore()?.silent ?? false;
+    return this.state.silent;
   }
 
   withoutCache<T>(fn: () => T): T {
@@ -33,6 +40,6 @@ export class CacheContext {
   }
 
   private get state(): ContextState {
-    return this.storage.getStore() ?? DEFAULT_STATE;
+    return this.storage.getStore() ?? this.initial;
   }
 }

@@ -64,3 +64,11 @@ export function openEntry(entry: Buffer): EntryView {
     payload: entry.subarray(payloadStart),
   };
 }
+
+/** The stamps under which the entry was stored. */
+export function stampsOf(entry: Buffer): readonly Stamp[] {
+  return Array.from({ length: entry.readUInt16BE(9) }, (_, i) => {
+    const at = HEADER + i * STAMP_LENGTH;
+    return entry.toString('latin1', at, at + STAMP_LENGTH);
+  });
+}

@@ -37,15 +37,20 @@ export class SingleFlight<T> {
     return beganLater || sameStamps(flight.stamps, states) ? flight.result : undefined;
   }
 
-  run(key: string, work: (flight: Flight<T>) => Promise<T>): Promise<T> {
+  /** Starts a flight that others may join for at most `joinable` milliseconds: a load that hangs holds nobody up. */
+  run(key: string, joinable: number, work: (flight: Flight<T>) => Promise<T>): Promise<T> {
     const flight: { -readonly [K in keyof Flight<T>]: Flight<T>[K] } = {
       result: undefined as unknown as Promise<T>,
       loadStartedAt: undefined,
       stamps: undefined,
     };
-    flight.result = work(flight).finally(() => {
+    const leave = (): void => {
+      clearTimeout(timer);
       if (this.flights.get(key) === flight) this.flights.delete(key);
-    });
+    };
+    const timer = setTimeout(leave, joinable);
+    timer.unref();
+    flight.result = work(flight).finally(leave);
     this.flights.set(key, flight);
     return flight.result;
   }

@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
  * - `t:{table}:a=1&b=x`        the rows with a = 1 and b = 'x'
  * - `t:{table}:a=1|id,title`   the same, for readers that look at `id` and `title` only
  * - `g:tag`                    a tag
+ * - `k:key`                    one entry that was stored under a key of the application
  *
  * The braces are a Redis Cluster hash tag: all keys of a table share a slot.
  */
@@ -21,6 +22,7 @@ const MAX_CONDITION_LENGTH = 160;
 
 export const tableToken = (table: string): Token => `t:{${table}}`;
 export const tagToken = (tag: string): Token => `g:${tag}`;
+export const keyToken = (key: string): Token => `k:${key}`;
 
 /**
  * What a query asks of a table: the columns it compares for equality and the columns whose values it reads.

@@ -17,6 +17,8 @@ export const LAYERS = {
   admin: ['core', 'invalidation'],
   cli: ['core', 'invalidation'],
   integrations: ['core', 'drivers', 'invalidation'],
+  options: ['core'],
+  service: ['core', 'invalidation'],
   testing: ['core', 'drivers', 'near-cache', 'invalidation', 'locks'],
 };
 
@@ -33,6 +35,7 @@ const OUTERMOST = [
   'admin',
   'cli',
   'integrations',
+  'service',
   'testing',
   'typeorm',
 ];

@@ -1,0 +1,48 @@
+import type { TableDependency } from './dependencies.js';
+import type { CacheOp } from './profile.js';
+
+/** A class whose instances are rows. */
+export type EntityClass<T = unknown> = (abstract new (...args: never[]) => T) & { readonly name: string };
+
+/** What this package looks at in TypeORM's `EntitySchema`. */
+export interface EntitySchemaLike {
+  readonly options: { readonly name: string; readonly target?: unknown };
+}
+
+/** How an entity may be named: its class, its schema, or its name. */
+export type EntityLike<T = unknown> = EntityClass<T> | EntitySchemaLike | string;
+
+/** What is said about a query by `explain`. */
+export interface QueryExplanation {
+  readonly cacheable: boolean;
+  /** Why it is not cacheable. */
+  readonly reason?: string;
+  readonly sql: string;
+  /** The methods that are cached by themselves; any other only with `cache: true`. */
+  readonly automatic: readonly CacheOp[];
+  readonly key?: string;
+  readonly tokens?: readonly string[];
+  /** Milliseconds. */
+  readonly ttl?: number;
+  /** The writes that make the result stale, in words. */
+  readonly invalidatedBy?: readonly string[];
+}
+
+/** Entities as the service sees them; a row is a table and canonical column values. */
+export interface EntityModel {
+  /** Whether the value is an entity's class or schema. */
+  isEntity(value: unknown): boolean;
+  /** Whether an entity has this name. */
+  hasName(name: string): boolean;
+  /**
+   * The rows that a condition by property means; without a condition, any row.
+   * @throws CacheOpsDependencyError `UNKNOWN_ENTITY`, or `UNKNOWN_DEPENDENCY` when the condition cannot be read
+   */
+  rows(entity: EntityLike, where?: object): readonly TableDependency[];
+  /** The row of an entity object by its primary key; throws as `rows` does. */
+  row(entity: object): readonly TableDependency[];
+  /** The row of an entity object with every column that is known; throws as `rows` does. */
+  image(entity: object): readonly TableDependency[];
+  /** @returns `undefined` when the value is not a query builder of an observed DataSource */
+  explain(builder: object): QueryExplanation | undefined;
+}
