@@ -142,7 +142,32 @@ export class WriteReader {
     const names = (Array.isArray(node['columns']) ? node['columns'] : []).map((name) =>
       pathOf(name, this.dialect)?.at(-1),
     );
-    return nodesOf(values['rows']).map((row) => rowOf(row['content'], names, source));
+    return nodesOf(values['rows']).map((row) => this.row(row['content'], names, source));
+  }
+
+  private row(
+    content: unknown,
+    names: readonly (string | undefined)[],
+    source: Source,
+  ): ReadonlyMap<string, Operand> {
+    const row = new Map<string, Operand>();
+    const values = Array.isArray(content) ? content : [];
+    names.forEach((name, i) => {
+      const column = name === undefined ? undefined : source.column(name);
+      const operand = operandOf(values[i]);
+      if (column !== undefined && operand && !this.isReplaced(operand, column, source))
+        row.set(column, operand);
+    });
+    return row;
+  }
+
+  /** SQLite and MySQL put a generated key where an INSERT says NULL (MySQL: or 0), MySQL the time for a timestamp. */
+  private isReplaced(operand: Operand, column: string, { table }: Source): boolean {
+    if (this.dialect === 'postgres' || !('literal' in operand)) return false;
+    const { literal } = operand;
+    const isEmpty = literal === null || (this.dialect === 'mysql' && (literal === 0 || literal === '0'));
+    const valueClass = table?.columns.get(column)?.valueClass;
+    return isEmpty && (valueClass === 'integer' || (this.dialect === 'mysql' && valueClass === 'timestamp'));
   }
 
   private assign(
@@ -214,21 +239,6 @@ function replacesRows(node: Node): boolean {
   const on = node['on'];
   if (!on) return false;
   return nodeAt(on, 'OnConflict')?.['action'] !== 'DoNothing';
-}
-
-function rowOf(
-  content: unknown,
-  names: readonly (string | undefined)[],
-  source: Source,
-): ReadonlyMap<string, Operand> {
-  const row = new Map<string, Operand>();
-  const values = Array.isArray(content) ? content : [];
-  names.forEach((name, i) => {
-    const column = name === undefined ? undefined : source.column(name);
-    const operand = operandOf(values[i]);
-    if (column !== undefined && operand) row.set(column, operand);
-  });
-  return row;
 }
 
 function factorsOf(item: Node): readonly Node[] {
