@@ -79,7 +79,11 @@ export function cachedSelectBuilder(
       const entities = await door.shared.cache.getOrSet({
         ...decision,
         codec: graphCodec(door, metadata, sql),
-        load: async () => (await base.executeEntitiesAndRawResults.call(silent(self), runner)).entities,
+        patient: true,
+        load: () =>
+          onPrimary(self, runner, async (primary) => {
+            return (await base.executeEntitiesAndRawResults.call(silent(self), primary)).entities;
+          }),
       });
       await broadcastLoad(self, runner, metadata, entities);
       return { entities, raw: [] };
@@ -87,10 +91,15 @@ export function cachedSelectBuilder(
 
     async loadRawResults(runner: QueryRunner): Promise<Row[]> {
       const self = this as unknown as Internals;
-      const load = (): Promise<Row[]> => base.loadRawResults.call(uncached(self), runner);
+      const load = (on: QueryRunner): Promise<Row[]> => base.loadRawResults.call(uncached(self), on);
       const decision = decideRaw(self, door, connectionOf(runner), this[WANTS], this[EXISTS_OF]);
-      if ('refusal' in decision) return load();
-      const rows = await door.shared.cache.getOrSet({ ...decision, codec: door.shared.rowsCodec, load });
+      if ('refusal' in decision) return load(runner);
+      const rows = await door.shared.cache.getOrSet<readonly Row[]>({
+        ...decision,
+        codec: door.shared.rowsCodec,
+        patient: true,
+        load: () => onPrimary(self, runner, load),
+      });
       return rows as Row[];
     }
   }
@@ -215,6 +224,24 @@ function silent(self: Internals): Internals {
   copy.expressionMap.cache = false;
   copy.expressionMap.callListeners = false;
   return copy;
+}
+
+/**
+ * Fills from the primary. A replica that lags would give the row of before a commit to a reader that pinned its stamps
+ * after it, and nothing would ever restamp that entry.
+ */
+async function onPrimary<T>(
+  { dataSource }: Internals,
+  runner: QueryRunner,
+  load: (runner: QueryRunner) => Promise<T>,
+): Promise<T> {
+  if (!dataSource.driver.isReplicated || runner.getReplicationMode() === 'master') return load(runner);
+  const primary = dataSource.createQueryRunner('master');
+  try {
+    return await load(primary);
+  } finally {
+    await primary.release();
+  }
 }
 
 function graphCodec(door: ReadDoor, metadata: EntityMetadata, sql: string): Codec<object[]> {

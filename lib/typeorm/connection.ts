@@ -22,8 +22,13 @@ export interface ConnectionContext {
 
 type Release = () => Promise<void>;
 
-/** A plain SELECT neither writes nor changes the transaction: it is not worth a look at the analyser's memo. */
-const PLAIN_READ = /^\s*(?:SELECT|SHOW)\b/i;
+/** The only level whose reads are of the committed present: others read a snapshot, or rows that may be rolled back. */
+const READ_COMMITTED = 'read committed';
+
+const READ = /^\s*(?:SELECT|SHOW)\b/i;
+
+/** One plain SELECT neither writes nor changes the transaction: it is not worth a look at the analyser's memo. */
+const isPlainRead = (sql: string): boolean => READ.test(sql) && !sql.includes(';');
 
 /**
  * The one place where statements of a connection pass. Transactions are followed by their SQL text, so that those of
@@ -52,11 +57,13 @@ export class ObservedConnection {
 
   /** Reads of this connection must go to the database, and what they return must not be stored (law 7). */
   get bypass(): boolean {
-    return this.frames.active && (this.frames.dirty || this.isSnapshot);
+    if (this.frames.active) return this.frames.dirty || this.isolation !== READ_COMMITTED;
+    // Dirty reads may see rows that are never committed.
+    return (this.nextIsolation ?? this.shared.defaultIsolation) === 'read uncommitted';
   }
 
   query(sql: string, params: readonly unknown[] = [], structured = false): Promise<unknown> {
-    if (PLAIN_READ.test(sql)) return this.execute(sql, params, structured);
+    if (isPlainRead(sql)) return this.execute(sql, params, structured);
     const statement = { sql, params, structured };
     const analysis = this.shared.analyser.analyse(sql);
     switch (analysis.kind) {
@@ -93,10 +100,6 @@ export class ObservedConnection {
     } finally {
       this.shared.invalidator.settle(pending);
     }
-  }
-
-  private get isSnapshot(): boolean {
-    return this.isolation !== 'read committed' && this.isolation !== 'read uncommitted';
   }
 
   private async control(
