@@ -13,4 +13,7 @@ export interface ConnectedDriver extends CacheDriver {
    * to a replica that lags).
    */
   verify(): Promise<void>;
+
+  /** The backend does not answer: to be called when an attempt to come back has failed. */
+  reconnect(): void;
 }

@@ -220,7 +220,10 @@ export class GuardedDriver implements CacheDriver {
       while (!this.#journal.empty) await this.#deliver(this.#journal.take());
       if (epoch !== this.#epoch) throw UNAVAILABLE;
     } catch (error) {
-      if (!this.#closed) this.#schedule();
+      if (!this.#closed) {
+        this.#connected?.reconnect();
+        this.#schedule();
+      }
       this.#report('down', error);
       return false;
     }

@@ -122,6 +122,10 @@ export class RedisDriver implements ConnectedDriver {
     await this.#run(verifyScript, { identity: identityOf(await this.#info()), token: EVERYTHING });
   }
 
+  reconnect(): void {
+    this.connection.reconnect();
+  }
+
   close(): Promise<void> {
     return this.connection.close();
   }

@@ -252,6 +252,7 @@ describe('journal', () => {
 class FakeConnection extends ChaosDriver implements ConnectedDriver {
   listener: (event: ConnectionEvent) => void = () => undefined;
   verified = 0;
+  reconnects = 0;
   refuse = false;
 
   watch(listener: (event: ConnectionEvent) => void): () => void {
@@ -262,6 +263,10 @@ class FakeConnection extends ChaosDriver implements ConnectedDriver {
   async verify(): Promise<void> {
     this.verified++;
     if (this.refuse) throw new Error('away');
+  }
+
+  reconnect(): void {
+    this.reconnects++;
   }
 }
 
@@ -290,6 +295,7 @@ describe('connection', () => {
     const { guard, changes, connection } = connect(true);
     expect(await guard.probe()).toBe(false);
     expect(await guard.probe()).toBe(false);
+    expect(connection.reconnects).toBe(2);
     connection.refuse = false;
     expect(await guard.probe()).toBe(true);
     expect(changes).toEqual(['down', 'up']);

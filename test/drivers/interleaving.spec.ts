@@ -15,13 +15,9 @@ const EVICTABLE: readonly Evictable[] = ['everything', 'table', 'rows', 'registr
 const SAME: Scenario = { shapes: ['a', 'a'], runs: FULL ? [2, 2] : [1, 2], evict: [] };
 const DIFFERENT: Scenario = { shapes: ['a', 'b'], runs: FULL ? [2, 2] : [1, 2], evict: [] };
 /** States that are tried against Redis in a quick run, chosen at random but always the same. */
-const SAMPLE = FULL ? Infinity : 1_500;
+const SAMPLE = FULL ? Infinity : 3_000;
 
-async function expectNoStaleServe(
-  backend: ExplorableBackend,
-  scenario: Scenario,
-  most = Infinity,
-): Promise<void> {
+async function expectNone(backend: ExplorableBackend, scenario: Scenario, most = Infinity): Promise<void> {
   const { stale, complete, states } = await explore(backend, scenario, most);
   if (FULL) console.log(JSON.stringify(scenario), states);
   expect(stale).toBeUndefined();
@@ -44,18 +40,18 @@ const SCENARIOS: readonly [string, Scenario][] = [
     `eviction: ${kind}`,
     { ...SAME, runs: FULL ? [2, 2] : [1, 1], evict: [kind] },
   ]),
-  ['two shapes, eviction: registry', { ...DIFFERENT, evict: ['registry'] }],
+];
+/** Tried in part only, also in memory. */
+const LARGE: readonly [string, Scenario][] = [
+  ['readers of two shapes, eviction: registry', { ...DIFFERENT, evict: ['registry'] }],
 ];
 
 describe('no order of steps serves a stale value', () => {
-  it.each(SCENARIOS)(
-    'memory, %s',
-    (_, scenario) => expectNoStaleServe(new MemoryBackend(), scenario),
-    TIMEOUT,
-  );
-  it.each(SCENARIOS)(
+  it.each(SCENARIOS)('memory, %s', (_, scenario) => expectNone(new MemoryBackend(), scenario), TIMEOUT);
+  it.each(LARGE)('memory, %s', (_, scenario) => expectNone(new MemoryBackend(), scenario, SAMPLE), TIMEOUT);
+  it.each([...SCENARIOS, ...LARGE])(
     'redis, %s',
-    (_, scenario) => expectNoStaleServe(redisBackend, scenario, SAMPLE),
+    (_, scenario) => expectNone(redisBackend, scenario, SAMPLE),
     TIMEOUT,
   );
 });
@@ -79,5 +75,10 @@ describe('a broken law is found', () => {
     (broken, scenario) => find(new MemoryBackend(), { ...scenario, broken }),
     TIMEOUT,
   );
-  it.each(BROKEN)('redis, %s', (broken, scenario) => find(redisBackend, { ...scenario, broken }), TIMEOUT);
+  // The last three take half a minute each here.
+  it.each(FULL ? BROKEN : BROKEN.slice(0, 4))(
+    'redis, %s',
+    (broken, scenario) => find(redisBackend, { ...scenario, broken }),
+    TIMEOUT,
+  );
 });
