@@ -1,0 +1,60 @@
+import { Module, StandardSchemaValidationPipe, type DynamicModule } from '@nestjs/common';
+import { APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { CacheOpsModule } from 'nestjs-cacheops';
+import type { Environment } from './environment.js';
+import { CatalogueService } from './films/catalogue.service.js';
+import { Film } from './films/film.entity.js';
+import { FilmsController } from './films/films.controller.js';
+import { FilmsService } from './films/films.service.js';
+import { Director, Distributor, Genre, Rating } from './films/named.entities.js';
+import { MeterInterceptor } from './meter/meter.interceptor.js';
+import { MeterModule } from './meter/meter.module.js';
+import { RequestMeter } from './meter/request-meter.js';
+import { StatementLogger } from './meter/statement-logger.js';
+import { SeedService } from './seed/seed.service.js';
+import { StatisticsController } from './statistics/statistics.controller.js';
+import { StatisticsService } from './statistics/statistics.service.js';
+
+/** The whole application on a given database and cache. */
+@Module({})
+export class AppModule {
+  static register({ database, redis, prefix }: Environment): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        MeterModule,
+        TypeOrmModule.forRootAsync({
+          imports: [MeterModule],
+          inject: [RequestMeter],
+          useFactory: (meter: RequestMeter) => ({
+            ...database,
+            entities: [Film, Genre, Director, Distributor, Rating],
+            // Makes the tables. Right for a sample; an application that has users writes migrations.
+            synchronize: true,
+            logging: true,
+            logger: new StatementLogger(meter),
+          }),
+        }),
+        TypeOrmModule.forFeature([Film]),
+        CacheOpsModule.forRoot({
+          redis,
+          prefix,
+          entities: {
+            Film: { ops: 'all', ttl: '15m' },
+            '*': { ops: ['get', 'fetch'], ttl: '1h' },
+          },
+        }),
+      ],
+      controllers: [FilmsController, StatisticsController],
+      providers: [
+        CatalogueService,
+        FilmsService,
+        StatisticsService,
+        SeedService,
+        { provide: APP_PIPE, useClass: StandardSchemaValidationPipe },
+        { provide: APP_INTERCEPTOR, useClass: MeterInterceptor },
+      ],
+    };
+  }
+}
