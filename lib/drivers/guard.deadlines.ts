@@ -1,3 +1,4 @@
+import { CacheOpsError } from '../cacheops.errors.js';
 import type { Clock } from '../core/clock.js';
 
 /** One operation that is being waited for. */
@@ -73,4 +74,21 @@ export class Deadlines {
     this.dropClosed();
     if (this.#head !== undefined && this.#timer === undefined) this.#arm(this.#head.at - now);
   }
+}
+
+/** Starts the operation and gives it up when its deadline passes; what comes later is ignored. */
+export function attempt<T>(deadlines: Deadlines, start: () => Promise<T>): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const deadline = deadlines.open(() =>
+      reject(new CacheOpsError('DRIVER', 'The cache backend did not answer in time.')),
+    );
+    start().then(
+      (reply) => {
+        if (deadline.close()) resolve(reply);
+      },
+      (error: unknown) => {
+        if (deadline.close()) reject(error);
+      },
+    );
+  });
 }

@@ -12,7 +12,7 @@ import type {
   WriteRequest,
 } from './cache-driver.interface.js';
 import type { ConnectedDriver, ConnectionEvent } from './connected-driver.interface.js';
-import { Deadlines } from './guard.deadlines.js';
+import { attempt, Deadlines } from './guard.deadlines.js';
 import { Journal, type JournalBatch } from './guard.journal.js';
 
 export type GuardState = 'up' | 'down';
@@ -267,23 +267,6 @@ export class GuardedDriver implements CacheDriver {
     this.#reported = state;
     this.#onStateChange(state, error);
   }
-}
-
-/** Starts the operation and gives it up when its deadline passes; what comes later is ignored. */
-function attempt<T>(deadlines: Deadlines, start: () => Promise<T>): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const deadline = deadlines.open(() =>
-      reject(new CacheOpsError('DRIVER', 'The cache backend did not answer in time.')),
-    );
-    start().then(
-      (reply) => {
-        if (deadline.close()) resolve(reply);
-      },
-      (error: unknown) => {
-        if (deadline.close()) reject(error);
-      },
-    );
-  });
 }
 
 function driverError(error: unknown): CacheOpsError {

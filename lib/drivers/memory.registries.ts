@@ -12,6 +12,9 @@ interface RegistryRecord {
   expires: number;
 }
 
+/** Tables with a registry; beyond, the oldest is forgotten, which is as safe as any eviction (see redis.scripts.ts). */
+const MOST_TABLES = 10_000;
+
 const NONE: ShapeRegistry = { version: '', shapes: [] };
 
 /** What became of an attempt to register shapes: `created` when the table had no registry before. */
@@ -56,6 +59,7 @@ export class MemoryRegistries {
     return this.#records.get(table, now)?.marks.remove(writer, now) ?? false;
   }
 
+  /** Forgets a registry with its marks. */
   drop(table: string): void {
     this.#records.delete(table);
   }
@@ -68,6 +72,12 @@ export class MemoryRegistries {
   #create(table: string, now: number): RegistryRecord {
     const record = { version: '', shapes: new Set<string>(), marks: new MemoryMarks(), expires: now + 1 };
     this.#records.set(table, record, now);
+    if (this.#records.size > MOST_TABLES) {
+      for (const [oldest] of this.#records.entries()) {
+        this.drop(oldest);
+        break;
+      }
+    }
     return record;
   }
 }

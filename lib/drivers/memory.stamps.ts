@@ -77,6 +77,7 @@ export class MemoryStamps {
     else record.expires = latest;
   }
 
+  /** Forgets a token with its stamp or marks. */
   drop(token: Token): void {
     this.#records.delete(token);
   }
@@ -90,7 +91,7 @@ export class MemoryStamps {
     if (this.#records.size <= this.most) return;
     for (const [oldest, candidate] of this.#records.entries()) {
       if (candidate.stamp === undefined || oldest === token) continue;
-      this.#records.delete(oldest);
+      this.drop(oldest);
       return;
     }
   }

@@ -53,6 +53,7 @@ const FAIL_FAST = {
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
   connectTimeout: CONNECT_TIMEOUT,
+  disconnectTimeout: 200,
   keepAlive: 10_000,
   retryStrategy: (attempt: number): number => Math.min(50 * 2 ** Math.min(attempt, 10), LONGEST_BACKOFF),
   // After a failover the old primary answers READONLY: look for the new one.
