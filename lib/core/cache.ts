@@ -89,7 +89,7 @@ export class Cache {
   async getOrSet<T>(asked: Lookup<T>): Promise<T> {
     const key = this.context.bypass ? undefined : this.place(asked.key);
     if (key === undefined) return asked.load();
-    const lookup = { ...asked, key };
+    const lookup = key === asked.key ? asked : { ...asked, key };
     const startedAt = this.flights.tick();
     const states = await this.tryRead(lookup);
     if (states === undefined) return this.loadOnly(lookup);

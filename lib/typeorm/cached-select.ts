@@ -3,12 +3,15 @@ import type { QueryExpressionMap } from 'typeorm/query-builder/QueryExpressionMa
 import type { Codec } from '../core/cache.js';
 import type { ObservedConnection } from './connection.js';
 import type { CacheOp } from './profiles.js';
+import type { FrontDoor } from './front-door.js';
+import { broadcastLoad, type GraphPlan } from './graph-plan.js';
 import type { ReadDecision, ReadDoor, ReadSubject } from './read-door.js';
 
 /** What the door reaches of a builder: protected in TypeORM's types, stable since 0.2. The canary test watches it. */
 interface Internals {
   expressionMap: QueryExpressionMap;
   dataSource: DataSource;
+  queryRunner: QueryRunner | undefined;
   clone(): Internals;
   loadRawResults(runner: QueryRunner): Promise<Row[]>;
   executeEntitiesAndRawResults(runner: QueryRunner): Promise<EntitiesAndRaw>;
@@ -27,6 +30,11 @@ export type ConnectionOf = (runner: QueryRunner) => ObservedConnection | undefin
 /** How a builder is asked for entities; raw rows are asked for when neither is set. */
 const WANTS = Symbol('cacheops.wants');
 const EXISTS_OF = Symbol('cacheops.existsOf');
+const LOAD_GRAPH = Symbol('cacheops.loadGraph');
+
+/** The entities of a builder of ours from the database, before `afterLoad`. */
+export const loadGraph = (builder: object): Promise<object[]> =>
+  (builder as { [LOAD_GRAPH](): Promise<object[]> })[LOAD_GRAPH]();
 
 /**
  * Makes a SelectQueryBuilder class that reads through the door. The base class is taken from a builder of the very
@@ -35,6 +43,7 @@ const EXISTS_OF = Symbol('cacheops.existsOf');
 export function cachedSelectBuilder(
   Base: BuilderClass,
   door: ReadDoor,
+  front: FrontDoor,
   connectionOf: ConnectionOf,
 ): BuilderClass {
   const base = Base.prototype as Internals &
@@ -75,18 +84,33 @@ export function cachedSelectBuilder(
         graphVariant(self),
       );
       if ('refusal' in decision) return base.executeEntitiesAndRawResults.call(uncached(self), runner);
-      const metadata = mainMetadata(self) as EntityMetadata;
-      const entities = await door.shared.cache.getOrSet({
+      const plan: GraphPlan = {
         ...decision,
-        codec: graphCodec(door, metadata, sql),
+        metadata: mainMetadata(self) as EntityMetadata,
+        listens: self.expressionMap.callListeners,
+        codec: graphCodec(door, mainMetadata(self) as EntityMetadata, sql),
+      };
+      if (!self.expressionMap.useTransaction) front.keep(plan);
+      const entities = await door.shared.cache.getOrSet({
+        ...plan,
         patient: true,
         load: () =>
           onPrimary(self, runner, async (primary) => {
             return (await base.executeEntitiesAndRawResults.call(silent(self), primary)).entities;
           }),
       });
-      await broadcastLoad(self, runner, metadata, entities);
+      await broadcastLoad(plan, entities, () => runner);
       return { entities, raw: [] };
+    }
+
+    async [LOAD_GRAPH](): Promise<object[]> {
+      const self = this as unknown as Internals;
+      const runner = self.queryRunner ?? self.dataSource.createQueryRunner('master');
+      try {
+        return (await base.executeEntitiesAndRawResults.call(silent(self), runner)).entities;
+      } finally {
+        if (runner !== self.queryRunner) await runner.release();
+      }
     }
 
     async loadRawResults(runner: QueryRunner): Promise<Row[]> {
@@ -253,24 +277,4 @@ function graphCodec(door: ReadDoor, metadata: EntityMetadata, sql: string): Code
     },
     decode: (payload) => door.shared.entityCodec.decode(metadata, payload),
   };
-}
-
-async function broadcastLoad(
-  { expressionMap, dataSource }: Internals,
-  runner: QueryRunner,
-  metadata: EntityMetadata,
-  entities: object[],
-): Promise<void> {
-  if (entities.length === 0 || !expressionMap.callListeners || !hasLoadListeners(dataSource)) return;
-  const { broadcaster } = runner as unknown as {
-    broadcaster: { broadcast(...args: unknown[]): Promise<void> };
-  };
-  await broadcaster.broadcast('Load', metadata, entities);
-}
-
-function hasLoadListeners(dataSource: DataSource): boolean {
-  return (
-    dataSource.subscribers.some((subscriber) => subscriber.afterLoad) ||
-    dataSource.entityMetadatas.some((metadata) => metadata.afterLoadListeners.length > 0)
-  );
 }

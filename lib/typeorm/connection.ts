@@ -90,9 +90,12 @@ export class ObservedConnection {
     return () => this.shared.invalidator.settle(pending);
   }
 
-  /** The connection goes back to its pool. What is still open was neither committed nor rolled back by us. */
+  /**
+   * The connection goes back to its pool. What is still open was neither committed nor rolled back by us. SQLite has
+   * no pool: every task holds the one connection, and the release of one leaves the transaction of another open.
+   */
   async release(release: Release): Promise<void> {
-    if (!this.frames.active) return release();
+    if (!this.frames.active || this.shared.dialect === 'sqlite') return release();
     const pending = await this.shared.invalidator.pend(this.frames.changes());
     this.frames.end();
     try {

@@ -1,14 +1,16 @@
-import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import type { DataSource, EntityManager, EntityTarget, ObjectLiteral, QueryRunner } from 'typeorm';
 import type { Cache } from '../core/cache.js';
 import type { CacheContext } from '../core/cache-context.js';
 import type { Serializer } from '../core/serializer.js';
 import type { Invalidator } from '../invalidation/invalidator.js';
 import { SqlAnalyser } from '../sql/index.js';
 import type { SqlDialect } from '../sql/sql.types.js';
-import { cachedSelectBuilder } from './cached-select.js';
+import { cachedSelectBuilder, loadGraph } from './cached-select.js';
 import { TypeOrmCatalog, dialectOf } from './catalog.js';
 import { EntityCodec } from './codec/entity-codec.js';
 import { schemaFingerprint } from './codec/schema-fingerprint.js';
+import { FIND_METHODS, findOptions, FrontDoor, type FindMethod } from './front-door.js';
+import { broadcastLoad } from './graph-plan.js';
 import { observeRunner, type ConnectionContext, type ObservedConnection } from './connection.js';
 import { ForeignKeys } from './foreign-keys.js';
 import { defaultIsolation } from './isolation.js';
@@ -36,7 +38,10 @@ const PERSISTING = ['save', 'remove', 'softRemove', 'recover', 'preload'] as con
  */
 export class ObservedDataSource {
   readonly door: ReadDoor;
+  private readonly front = new FrontDoor();
   private readonly connections = new WeakMap<QueryRunner, ObservedConnection>();
+  /** SQLite drivers have one QueryRunner, on which everybody's transaction is everybody's. */
+  private only: ObservedConnection | undefined;
 
   private constructor(
     readonly dataSource: DataSource,
@@ -84,7 +89,9 @@ export class ObservedDataSource {
     for (const method of ['createQueryBuilder', 'createQueryRunner', 'createEntityManager'] as const) {
       delete (this.dataSource as Partial<DataSource>)[method];
     }
-    for (const method of PERSISTING) delete (this.dataSource.manager as Partial<EntityManager>)[method];
+    for (const method of [...PERSISTING, ...FIND_METHODS]) {
+      delete (this.dataSource.manager as Partial<EntityManager>)[method];
+    }
   }
 
   connectionOf(runner: QueryRunner | undefined): ObservedConnection | undefined {
@@ -97,7 +104,7 @@ export class ObservedDataSource {
     const runner = dataSource.createQueryRunner.bind(dataSource);
     const manager = dataSource.createEntityManager.bind(dataSource);
     const Base = builder().constructor as new (...args: never[]) => object;
-    const Cached = cachedSelectBuilder(Base, this.door, (r) => this.connections.get(r));
+    const Cached = cachedSelectBuilder(Base, this.door, this.front, (r) => this.connections.get(r));
     Object.assign(dataSource, {
       // Constructing from a builder copies its expression map, alias and runner.
       createQueryBuilder: (...args: unknown[]) =>
@@ -110,11 +117,14 @@ export class ObservedDataSource {
 
   private observe(runner: QueryRunner): QueryRunner {
     if (!this.connections.has(runner)) {
-      this.connections.set(runner, observeRunner(runner, this.connectionContext));
+      const connection = observeRunner(runner, this.connectionContext);
+      this.connections.set(runner, connection);
+      if (this.connectionContext.dialect === 'sqlite') this.only = connection;
     }
     return runner;
   }
 
+  /** Persisting methods read past the cache; finding ones try it before any SQL is built. */
   private guard(manager: EntityManager): EntityManager {
     const { context } = this.services;
     for (const method of PERSISTING) {
@@ -123,9 +133,34 @@ export class ObservedDataSource {
         [method]: (...args: unknown[]) => context.withoutCache(() => original(...args)),
       });
     }
+    for (const method of FIND_METHODS) {
+      const original = manager[method].bind(manager) as Find;
+      Object.assign(manager, { [method]: this.finder(manager, method, original) });
+    }
     return manager;
   }
+
+  private finder(manager: EntityManager, method: FindMethod, original: Find): Find {
+    const single = method === 'findOne' || method === 'findOneBy';
+    return async (target, options) => {
+      const connection = this.only ?? this.connectionOf(manager.queryRunner);
+      const open = !this.services.context.bypass && !connection?.bypass;
+      const key = open ? this.front.keyOf(method, target, options) : undefined;
+      if (key === undefined) return original(target, options);
+      const plan = this.front.find(key);
+      if (!plan) return this.front.learning(key, () => original(target, options));
+      const load = (): Promise<object[]> =>
+        loadGraph(
+          manager.createQueryBuilder(target, plan.metadata.name).setFindOptions(findOptions(method, options)),
+        );
+      const entities = await this.services.cache.getOrSet({ ...plan, patient: true, load });
+      await broadcastLoad(plan, entities, () => manager.queryRunner ?? this.dataSource.createQueryRunner());
+      return single ? (entities[0] ?? null) : entities;
+    };
+  }
 }
+
+type Find = (target: EntityTarget<ObjectLiteral>, options: unknown) => Promise<unknown>;
 
 async function connectionContext(
   dataSource: DataSource,

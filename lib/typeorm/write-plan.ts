@@ -25,7 +25,7 @@ const MAX_INSERT_ROWS = 500;
  * Classes whose bound value the database may round, truncate or shift on its way into the column: the row then holds
  * another value than the statement, so only a value read back is an image.
  */
-const LOSSY: ReadonlySet<ValueClass> = new Set(['decimal', 'timestamp', 'date', 'time']);
+export const LOSSY: ReadonlySet<ValueClass> = new Set(['decimal', 'timestamp', 'date', 'time']);
 
 /** Works out from the text and its parameters what can be known without asking the database. */
 export function planWrite(

@@ -1,0 +1,2 @@
+export { CACHE_OPS } from '../core/profile.js';
+export { dialectOf } from './catalog.js';
