@@ -86,7 +86,7 @@ export function attempt<T>(deadlines: Deadlines, start: () => Promise<T>): Promi
       (reply) => {
         if (deadline.close()) resolve(reply);
       },
-      (error: unknown) => {
+      (error: Error) => {
         if (deadline.close()) reject(error);
       },
     );
