@@ -61,9 +61,12 @@ export class CacheOpsDependencyError extends CacheOpsError {
 
 /** Short, safe rendering of a bad value for a message. */
 export function describe(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);
+  if (typeof value === 'string')
+    return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);
   if (typeof value === 'function') return `function ${value.name || '(anonymous)'}`;
   if (value === null || typeof value !== 'object') return String(value);
   const name = (value as object).constructor?.name;
-  return name && name !== 'Object' ? `an instance of ${name}` : JSON.stringify(value)?.slice(0, 80) ?? 'an object';
+  return name && name !== 'Object'
+    ? `an instance of ${name}`
+    : (JSON.stringify(value)?.slice(0, 80) ?? 'an object');
 }

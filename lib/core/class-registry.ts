@@ -32,3 +32,24 @@ export function createClassRegistry(codecs: readonly ClassCodec[]): ClassRegistr
   }
   return { byPrototype: (prototype) => prototypes.get(prototype), byName: (name) => names.get(name) };
 }
+
+/** A registry that classes are added to as they become known. */
+export class GrowingClassRegistry implements ClassRegistry {
+  private readonly prototypes = new Map<object, ClassCodec>();
+  private readonly names = new Map<string, ClassCodec>();
+
+  /** Of two codecs for one class the first one writes, and both read. */
+  add(codec: ClassCodec): void {
+    const prototype = codec.target.prototype as object;
+    if (!this.prototypes.has(prototype)) this.prototypes.set(prototype, codec);
+    this.names.set(codec.name, codec);
+  }
+
+  byPrototype(prototype: object): ClassCodec | undefined {
+    return this.prototypes.get(prototype);
+  }
+
+  byName(name: string): ClassCodec | undefined {
+    return this.names.get(name);
+  }
+}

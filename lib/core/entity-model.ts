@@ -1,3 +1,4 @@
+import { CacheOpsDependencyError } from '../cacheops.errors.js';
 import type { TableDependency } from './dependencies.js';
 import type { CacheOp } from './profile.js';
 
@@ -45,4 +46,44 @@ export interface EntityModel {
   image(entity: object): readonly TableDependency[];
   /** @returns `undefined` when the value is not a query builder of an observed DataSource */
   explain(builder: object): QueryExplanation | undefined;
+}
+
+const noEntities = (given: unknown): never => {
+  throw new CacheOpsDependencyError(
+    'UNKNOWN_ENTITY',
+    'a tag',
+    given,
+    'No DataSource is observed, so there are no entities',
+  );
+};
+
+/** The model of an application without a DataSource. */
+export const NO_ENTITIES: EntityModel = {
+  isEntity: () => false,
+  hasName: () => false,
+  rows: noEntities,
+  row: noEntities,
+  image: noEntities,
+  explain: () => undefined,
+};
+
+/** A DataSource as it was found, under its name in Nest (`'default'` for the unnamed one). */
+export interface FoundDataSource {
+  readonly name: string;
+  readonly dataSource: object;
+}
+
+/** What is observed, and how it is stopped. */
+export interface EntitySources {
+  readonly model: EntityModel;
+  /**
+   * Observes a DataSource, once. One that is not initialised yet is observed as soon as it is.
+   * @param unseen it may have been written to already: then all its tables are restamped
+   */
+  attach(found: FoundDataSource, unseen: boolean): Promise<void>;
+  /** @throws CacheOpsConfigError when a profile names an entity that is in no DataSource */
+  assertProfiles(): void;
+  /** One line for each DataSource, for the log. */
+  describe(): readonly string[];
+  detach(): void;
 }

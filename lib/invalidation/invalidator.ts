@@ -86,14 +86,19 @@ export class Invalidator {
   async restamp(tokens: readonly Token[]): Promise<void> {
     if (tokens.length === 0 || this.context.silent) return;
     this.instrumentation.invalidate(tokens);
-    try {
-      await this.driver.restamp(tokens);
-    } catch (error) {
-      this.instrumentation.error('restamp', error);
-      if (this.settings.onRedisFailure === 'fail') {
-        throw new CacheOpsError('INVALIDATION', 'the invalidation could not be delivered', { cause: error });
-      }
-    }
+    await this.delivered('restamp', this.driver.restamp(tokens));
+  }
+
+  /**
+   * Announces changes that nobody saw, outside any transaction. The rows are known but the readers' shapes may have
+   * changed meanwhile, so they are marked first: `pend` compares the registries.
+   * @throws CacheOpsError `INVALIDATION` as `pend` does
+   */
+  async apply(changes: Changes): Promise<void> {
+    const pending = this.context.silent ? undefined : await this.pend(changes);
+    if (!pending) return;
+    this.instrumentation.invalidate(pending.tokens);
+    await this.delivered('settle', this.finish(pending));
   }
 
   /** Waits for the settles under way; for shutdown. */
@@ -105,6 +110,17 @@ export class Invalidator {
     return writer === undefined
       ? this.driver.restamp(tokens)
       : this.driver.settle({ writer, tokens, tables });
+  }
+
+  private async delivered(operation: string, work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.instrumentation.error(operation, error);
+      if (this.settings.onRedisFailure === 'fail') {
+        throw new CacheOpsError('INVALIDATION', 'the invalidation could not be delivered', { cause: error });
+      }
+    }
   }
 
   private async mark(changes: Changes): Promise<Pending> {

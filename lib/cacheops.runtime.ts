@@ -1,0 +1,105 @@
+import { createRequire } from 'node:module';
+import { Logger } from '@nestjs/common';
+import type { CacheOpsLogger, ResolvedOptions } from './cacheops.options.js';
+import { Cache } from './core/cache.js';
+import { CacheContext } from './core/cache-context.js';
+import { GrowingClassRegistry } from './core/class-registry.js';
+import { systemClock } from './core/clock.js';
+import { type EntitySources, NO_ENTITIES } from './core/entity-model.js';
+import { Instrumentation } from './core/instrumentation.js';
+import type { ProfileRule } from './core/profile.js';
+import { createSerializer } from './core/serializer.js';
+import type { CacheDriver } from './drivers/cache-driver.interface.js';
+import { GuardedDriver, type GuardState } from './drivers/guarded.driver.js';
+import { MemoryDriver } from './drivers/memory.driver.js';
+import { RedisDriver } from './drivers/redis.driver.js';
+import { Invalidator } from './invalidation/invalidator.js';
+import { CacheOpsService } from './service/cacheops.service.js';
+
+/** Everything that one application's cache consists of. */
+export interface CacheOpsRuntime {
+  readonly options: ResolvedOptions;
+  readonly logger: CacheOpsLogger;
+  readonly sources: EntitySources;
+  readonly service: CacheOpsService;
+  /** Finishes the invalidations under way, then lets go of the DataSources and the backend. */
+  close(): Promise<void>;
+}
+
+/** @param localRules rules of `forFeature` */
+export async function createRuntime(
+  options: ResolvedOptions,
+  localRules: readonly ProfileRule[],
+): Promise<CacheOpsRuntime> {
+  const logger = options.logger ?? new Logger('CacheOps');
+  const context = new CacheContext(options.enabled);
+  const instrumentation = new Instrumentation();
+  const driver = await openDriver(options, logger);
+  const { pendTtl, onRedisFailure } = options;
+  const invalidator = new Invalidator(driver, context, instrumentation, { pendTtl, onRedisFailure });
+  const cache = new Cache(driver, context, instrumentation, systemClock, {
+    loadTimeout: options.timeouts.load,
+    keyspace: options.keyspace,
+    onShapes: (shapes) => invalidator.registries.expect(shapes),
+  });
+  const classes = new GrowingClassRegistry();
+  const serializer = createSerializer({ classes });
+  const services = { cache, context, invalidator, serializer };
+  const fallback = { ops: new Set<never>(), ttl: options.ttl };
+  const settings = { services, classes, rules: options.entities, localRules, fallback, logger };
+  const sources = options.enabled && hasTypeOrm() ? await openSources(settings) : NO_SOURCES;
+  const { enabled, ttl } = options;
+  const { model } = sources;
+  const service = new CacheOpsService({ ...services, driver, instrumentation, model, enabled, ttl });
+  const close = async (): Promise<void> => {
+    sources.detach();
+    await invalidator.drain();
+    await driver.close();
+  };
+  return { options, logger, sources, service, close };
+}
+
+async function openDriver(options: ResolvedOptions, logger: CacheOpsLogger): Promise<CacheDriver> {
+  const { redis, prefix, memory, timeouts } = options;
+  // Switched off, nothing reaches the driver.
+  if (!options.enabled || redis === undefined) return new MemoryDriver({ maxBytes: memory.maxBytes });
+  const driver = new GuardedDriver(await RedisDriver.create({ redis, prefix }), {
+    readTimeout: timeouts.read,
+    writeTimeout: timeouts.write,
+    invalidationTimeout: timeouts.invalidation,
+    onStateChange: (state, error) => tell(logger, state, error),
+  });
+  // So that the first requests already find a cache; a server that is away ends this wait by its timeout.
+  await driver.probe();
+  return driver;
+}
+
+function tell(logger: CacheOpsLogger, state: GuardState, error: unknown): void {
+  if (state === 'up') return logger.log('Redis is back; the cache serves again');
+  const reason = error instanceof Error ? error.message : String(error);
+  logger.warn(`Redis is not available; reads go to the database until it is back (${reason})`);
+}
+
+/** The layer over TypeORM is loaded only where TypeORM is. */
+async function openSources(settings: object): Promise<EntitySources> {
+  const { ObservedSources } = await import('./typeorm/attach.js');
+  return new ObservedSources(settings as ConstructorParameters<typeof ObservedSources>[0]);
+}
+
+function hasTypeOrm(): boolean {
+  try {
+    createRequire(import.meta.url).resolve('typeorm');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** An application without TypeORM, or with the cache switched off. */
+const NO_SOURCES: EntitySources = {
+  model: NO_ENTITIES,
+  attach: async () => undefined,
+  assertProfiles: () => undefined,
+  describe: () => [],
+  detach: () => undefined,
+};

@@ -1,0 +1,37 @@
+export { CacheOpsModule } from './cacheops.module.js';
+export type { CacheOpsModuleExtras, CacheOpsOptionsFactory } from './cacheops.module-definition.js';
+export {
+  type CacheOpsLogger,
+  type CacheOpsOptions,
+  DEFAULTS,
+  type TimeoutOptions,
+} from './cacheops.options.js';
+export {
+  CacheOpsConfigError,
+  CacheOpsDependencyError,
+  CacheOpsError,
+  type CacheOpsErrorCode,
+  CacheOpsSerializationError,
+  ERROR_CODES,
+} from './cacheops.errors.js';
+export type { EntityClass, EntityLike, EntitySchemaLike, QueryExplanation } from './core/entity-model.js';
+export type { Inspection, TokenFate } from './core/inspection.js';
+export type { CacheEvent, CacheSource, CacheStats, RefuseReason } from './core/instrumentation.js';
+export { CACHE_OPS, type CacheOp } from './core/profile.js';
+export type { RedisClient, RedisConnectionOptions, RedisOption } from './drivers/redis.connection.js';
+export type { EntitiesOption, EntityProfile, EntityRule } from './options/entity-rules.js';
+export type { Duration } from './options/parse.js';
+export {
+  CacheOpsService,
+  type QueryReport,
+  type ValueExplanation,
+  type ValueOptions,
+} from './service/cacheops.service.js';
+export {
+  type ConditionValue,
+  dep,
+  type Dependency,
+  type RowCondition,
+  type RowsDependency,
+} from './service/dependency.js';
+export type { ByArguments, WrapOptions, Wrapped, WrappedEntry } from './service/wrapped.js';

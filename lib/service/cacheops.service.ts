@@ -1,0 +1,217 @@
+import { Observable } from 'rxjs';
+import { CacheOpsConfigError, CacheOpsDependencyError } from '../cacheops.errors.js';
+import type { CacheContext } from '../core/cache-context.js';
+import type { EntityLike, EntityModel, QueryExplanation } from '../core/entity-model.js';
+import type { Inspection } from '../core/inspection.js';
+import type { CacheEvent, CacheStats, Instrumentation } from '../core/instrumentation.js';
+import { EVERYTHING } from '../core/token.js';
+import type { Changes } from '../invalidation/transaction-frames.js';
+import { parseDuration, type Duration } from '../options/parse.js';
+import { dep, type Dependency } from './dependency.js';
+import { DependencyResolver } from './dependency-resolver.js';
+import { Values, type ValueServices } from './values.js';
+import { WrapKeys, wrapFunction, type Wrapped, type WrapOptions } from './wrapped.js';
+
+/** How a value is kept. */
+export interface ValueOptions {
+  /** Default: the option `ttl`. */
+  readonly ttl?: Duration | undefined;
+  /** What the value was made from: when one of them changes, the value is gone. */
+  readonly deps?: readonly Dependency[] | undefined;
+  /** Names by which `invalidate` reaches the value. */
+  readonly tags?: readonly string[] | undefined;
+}
+
+/** What `explain` says about a stored value. */
+export interface ValueExplanation extends Partial<Inspection> {
+  readonly key: string;
+  /** Whether a value is stored that would be served now. */
+  readonly stored: boolean;
+}
+
+/** What `explain` says about a query. */
+export interface QueryReport extends QueryExplanation {
+  /** Whether a result is stored that would be served now; left out when the query is not cacheable. */
+  readonly stored?: boolean;
+}
+
+/** What the service stands on. */
+export interface ServiceParts extends ValueServices {
+  readonly context: CacheContext;
+  readonly instrumentation: Instrumentation;
+  readonly model: EntityModel;
+  /** `false`: dependencies are not looked at, nothing is stored. */
+  readonly enabled: boolean;
+  /** Milliseconds. */
+  readonly ttl: number;
+}
+
+/**
+ * Caching of values, invalidation by hand, and what there is to know about the cache. Inject it.
+ *
+ * A failure of the backend is never an error of a read. A bad dependency or a value that cannot be stored is one,
+ * because it would be one at every call.
+ */
+export class CacheOpsService {
+  /** Everything the cache does, as it happens; costs nothing while nobody subscribes. */
+  readonly events$: Observable<CacheEvent>;
+  private readonly values: Values;
+  private readonly resolver: DependencyResolver;
+  private readonly wrapKeys = new WrapKeys();
+
+  constructor(private readonly parts: ServiceParts) {
+    this.values = new Values(parts);
+    this.resolver = new DependencyResolver(parts.model);
+    this.events$ = new Observable((subscriber) =>
+      parts.instrumentation.subscribe((event) => subscriber.next(event)),
+    );
+  }
+
+  /**
+   * The stored value, else what `factory` returns, which is then stored. Calls for one key at the same time share one
+   * factory call; each caller gets objects of its own. `undefined` is not stored, `null` is; errors are not.
+   *
+   * Do not call it inside a transaction with a factory that reads what the transaction has written.
+   *
+   * @throws CacheOpsDependencyError when a dependency names nothing
+   * @throws CacheOpsSerializationError when the value cannot be stored; `path` says where in it
+   * @throws CacheOpsError `LOAD_TIMEOUT` when the factory takes longer than `timeouts.load`
+   */
+  async getOrSet<T>(key: string, factory: () => T | Promise<T>, options: ValueOptions = {}): Promise<T> {
+    checkKey(key);
+    const load = async (): Promise<T> => factory();
+    if (!this.parts.enabled) return load();
+    return this.values.getOrSet(key, this.reads(options), this.ttl(options), load);
+  }
+
+  /** The stored value, or `undefined`. It is checked against the dependencies that it was stored with. */
+  async get<T = unknown>(key: string): Promise<T | undefined> {
+    checkKey(key);
+    return (await this.values.get(key)) as T | undefined;
+  }
+
+  /**
+   * Stores a value. Its dependencies are watched from now on: where the value was read from them, a change between
+   * that read and this call goes unnoticed, so prefer `getOrSet`. Inside `withoutCache` only the old value goes.
+   *
+   * @param value not `undefined`, which is no value
+   * @throws as `getOrSet`
+   */
+  async set(key: string, value: unknown, options: ValueOptions = {}): Promise<void> {
+    checkKey(key);
+    if (value === undefined) throw new CacheOpsConfigError('value', 'a value; null is one', value);
+    if (this.parts.enabled) await this.values.set(key, this.reads(options), this.ttl(options), value);
+  }
+
+  /** Forgets a value, and what a factory that is running now would store under the key. */
+  async delete(key: string): Promise<void> {
+    checkKey(key);
+    await this.values.delete(key);
+  }
+
+  /**
+   * A function that caches its results by its arguments.
+   * @throws CacheOpsConfigError when `key` is needed: the function has no name, or one that is wrapped already
+   */
+  wrap<A extends unknown[], R>(
+    fn: (...args: A) => R | Promise<R>,
+    options: WrapOptions<A> = {},
+  ): Wrapped<A, R> {
+    return wrapFunction(fn, this.wrapKeys.of(fn, options.key), options, this);
+  }
+
+  /**
+   * Makes stale what depends on any of these: a tag, all of an entity, rows of it, the row of an entity object.
+   * It takes effect at once; after a change in a transaction of your own, call it after the commit.
+   *
+   * @throws CacheOpsDependencyError when a dependency names nothing
+   * @throws CacheOpsError `INVALIDATION` when the backend fails and `onRedisFailure` is `'fail'`
+   */
+  async invalidate(...deps: Dependency[]): Promise<void> {
+    if (this.parts.enabled) await this.apply(this.resolver.changes(deps));
+  }
+
+  /**
+   * Makes stale what depends on this row as the object holds it. What depended on it by values that it no longer has
+   * is not reached: `invalidateModel` reaches everything.
+   * @throws as `invalidate`
+   */
+  async invalidateEntity(entity: object): Promise<void> {
+    if (this.parts.enabled) await this.apply(this.resolver.image(entity));
+  }
+
+  /**
+   * Makes stale what depends on any row of an entity's table.
+   * @param entity class, EntitySchema or name
+   * @throws as `invalidate`
+   */
+  async invalidateModel(entity: EntityLike): Promise<void> {
+    if (this.parts.enabled) await this.apply(this.resolver.changes([dep(entity as never)]));
+  }
+
+  /** Makes everything stale, for every process and tenant. */
+  async invalidateAll(): Promise<void> {
+    await this.parts.invalidator.restamp([EVERYTHING]);
+  }
+
+  /** Runs `fn` with reads that go to the source and store nothing. Follows the call, across `await`. */
+  withoutCache<T>(fn: () => T): T {
+    return this.parts.context.withoutCache(fn);
+  }
+
+  /** Runs `fn` with writes and `invalidate` calls that make nothing stale. Follows the call, across `await`. */
+  withoutInvalidation<T>(fn: () => T): T {
+    return this.parts.context.withoutInvalidation(fn);
+  }
+
+  /**
+   * What the cache would do with a query, without running it; or what is stored under a key of `getOrSet`.
+   * @param subject a query builder of an observed DataSource, or a key
+   * @throws CacheOpsDependencyError when it is neither
+   * @throws CacheOpsError `DRIVER` when the backend fails
+   */
+  explain(subject: string): Promise<ValueExplanation>;
+  explain(subject: object): Promise<QueryReport>;
+  async explain(subject: string | object): Promise<ValueExplanation | QueryReport> {
+    if (typeof subject === 'string') {
+      const found = await this.values.inspect(subject);
+      return { key: subject, stored: found?.fresh ?? false, ...found };
+    }
+    const explanation = this.parts.model.explain(subject);
+    if (!explanation) {
+      throw new CacheOpsDependencyError(
+        'UNKNOWN_DEPENDENCY',
+        'a query builder of an observed DataSource, or a key',
+        subject,
+      );
+    }
+    const { cacheable, key, tokens } = explanation;
+    if (!cacheable || key === undefined) return explanation;
+    const found = await this.parts.cache.inspect(key, tokens ?? []);
+    return { ...explanation, stored: found?.fresh ?? false };
+  }
+
+  /** Counts since the start of this process. */
+  stats(): CacheStats {
+    return this.parts.instrumentation.stats();
+  }
+
+  private reads({ deps = [], tags = [] }: ValueOptions) {
+    return this.resolver.reads(deps, tags);
+  }
+
+  private ttl({ ttl }: ValueOptions): number {
+    return ttl === undefined ? this.parts.ttl : parseDuration('ttl', ttl);
+  }
+
+  private async apply({ effects, tokens }: Changes): Promise<void> {
+    const { invalidator } = this.parts;
+    await (effects.length === 0 ? invalidator.restamp([...tokens]) : invalidator.apply({ effects, tokens }));
+  }
+}
+
+function checkKey(key: unknown): void {
+  if (typeof key !== 'string' || key === '') {
+    throw new CacheOpsConfigError('key', 'a text that is not empty', key);
+  }
+}

@@ -1,0 +1,79 @@
+import type { Cache, Codec } from '../core/cache.js';
+import { mergeDependencies, type Dependencies } from '../core/dependencies.js';
+import type { Inspection } from '../core/inspection.js';
+import type { Serializer } from '../core/serializer.js';
+import { EVERYTHING, keyToken } from '../core/token.js';
+import type { CacheDriver } from '../drivers/cache-driver.interface.js';
+import type { Invalidator } from '../invalidation/invalidator.js';
+
+/** Values that the application stores under keys of its own. */
+export interface ValueServices {
+  readonly cache: Cache;
+  readonly driver: CacheDriver;
+  readonly invalidator: Invalidator;
+  readonly serializer: Serializer;
+}
+
+const LABEL = 'value';
+
+/**
+ * Each entry depends on its own key's token as well. So `delete` and `set` win against a load of that key that is
+ * under way anywhere: what it would store is stamped with the token's old stamp.
+ */
+export class Values {
+  private readonly codec: Codec<unknown>;
+
+  constructor(private readonly services: ValueServices) {
+    const { serializer } = services;
+    this.codec = {
+      // `undefined` says that there is no value.
+      encode: (value) => (value === undefined ? undefined : serializer.encode(value)),
+      decode: (payload) => serializer.decode(payload),
+    };
+  }
+
+  getOrSet<T>(key: string, dependencies: Dependencies, ttl: number, load: () => Promise<T>): Promise<T> {
+    const lookup = this.lookup(key, dependencies);
+    return this.services.cache.getOrSet<unknown>({ ...lookup, ttl, load }) as Promise<T>;
+  }
+
+  get(key: string): Promise<unknown> {
+    return this.services.cache.peek(this.lookup(key));
+  }
+
+  async set(key: string, dependencies: Dependencies, ttl: number, value: unknown): Promise<void> {
+    // Before anything changes: a value that cannot be stored must not have removed the old one.
+    this.codec.encode(value);
+    await this.services.invalidator.restamp([this.ownToken(key)]);
+    await this.services.cache.put({ ...this.lookup(key, dependencies), ttl }, value);
+  }
+
+  async delete(key: string): Promise<void> {
+    const { cache, driver, invalidator } = this.services;
+    await invalidator.restamp([this.ownToken(key)]);
+    const place = cache.place(entryName(key));
+    // The entry is dead already; this only frees its memory, and the backend may fail at it.
+    if (place !== undefined && !invalidator.silent) await driver.delete([place]).catch(() => undefined);
+  }
+
+  inspect(key: string): Promise<Inspection | undefined> {
+    return this.services.cache.inspect(entryName(key), this.lookup(key).dependencies.tokens);
+  }
+
+  private lookup(key: string, dependencies?: Dependencies) {
+    const own = { tokens: [EVERYTHING, this.ownToken(key)], shapes: [] };
+    return {
+      key: entryName(key),
+      label: LABEL,
+      dependencies: dependencies ? mergeDependencies([own, dependencies]) : own,
+      codec: this.codec,
+      recorded: true,
+    };
+  }
+
+  private ownToken(key: string): string {
+    return keyToken(this.services.cache.place(key) ?? key);
+  }
+}
+
+const entryName = (key: string): string => `v:${key}`;
