@@ -47,6 +47,8 @@ describe('timeouts', () => {
     const barrier = chaos.hold('read');
     const read = guard.read('k', []);
     await barrier.reached;
+    // Timers come next from here.
+    await new Promise((resolve) => setImmediate(resolve));
     // As a socket does it: the reply is delivered by the event loop after the timers.
     setImmediate(() => barrier.release());
     const end = performance.now() + 20;

@@ -20,7 +20,7 @@ const SAMPLE = FULL ? Infinity : 3_000;
 async function expectNone(backend: ExplorableBackend, scenario: Scenario, most = Infinity): Promise<void> {
   const { stale, complete, states } = await explore(backend, scenario, most);
   if (FULL) console.log(JSON.stringify(scenario), states);
-  expect(stale).toBeUndefined();
+  expect(stale?.join(' | ')).toBeUndefined();
   expect(complete || states === most).toBe(true);
 }
 

@@ -74,8 +74,9 @@ const rows = (shape: string): Token => rowsToken(TABLE, { columns: [shape], read
 const tokensOf = (shape: string): Token[] => [EVERYTHING, tableToken(TABLE), rows(shape)];
 export const ALL_TOKENS: readonly Token[] = [EVERYTHING, tableToken(TABLE), ...ALL_SHAPES.map(rows)];
 
-export const MARK_TTL = 60_000;
-const ENTRY_TTL = 24 * 3_600_000;
+/** No real time may let a mark run out: a state may be restored in Redis long after it was saved. */
+export const MARK_TTL = 24 * 3_600_000;
+const ENTRY_TTL = 30 * MARK_TTL;
 
 export function newWorld({ shapes }: Scenario): World {
   const writer = (): Writer => ({ pc: 'idle', version: '', shapes: [], tokens: [], wrote: 0, lost: false });
