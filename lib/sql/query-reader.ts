@@ -127,6 +127,9 @@ export class QueryReader implements ReaderPort {
   private select(node: Node, scope: Scope): OutputColumns {
     const { from, selection, projection, ...rest } = node;
     if (node['into']) this.collector.refuse('SELECT INTO');
+    // The statement after it asks for FOUND_ROWS().
+    if (nodeAt(node, 'select_modifiers')?.['sql_calc_found_rows'])
+      this.collector.refuse('SQL_CALC_FOUND_ROWS');
     readFrom(from, scope, this);
     const columns = this.projection(projection, scope);
     constrain(scope.sources, selection, scope, this);

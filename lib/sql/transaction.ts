@@ -1,7 +1,8 @@
 import type { TransactionAnalysis } from './sql.types.js';
 
 const LEVEL = /ISOLATION\s+LEVEL\s+(READ\s+UNCOMMITTED|READ\s+COMMITTED|REPEATABLE\s+READ|SERIALIZABLE)/i;
-const NAME = /("(?:[^"]|"")+"|`(?:[^`]|``)+`|[\w$]+)$/;
+const NAME = '"(?:[^"]|"")+"|`(?:[^`]|``)+`|[\\w$]+';
+const LAST_NAME = new RegExp(`(${NAME})$`);
 
 type Action = TransactionAnalysis['action'];
 
@@ -11,15 +12,22 @@ const FORMS: readonly (readonly [RegExp, Action])[] = [
     /^(?:BEGIN(?:\s+(?:TRANSACTION|WORK|DEFERRED|IMMEDIATE|EXCLUSIVE|CONCURRENT))*|START\s+TRANSACTION)(?:\s.*)?$/is,
     'begin',
   ],
-  [/^(?:ROLLBACK|ABORT)(?:\s+(?:WORK|TRANSACTION))?\s+TO(?:\s+SAVEPOINT)?\s+\S+$/is, 'rollback-to'],
+  [
+    savepointForm(String.raw`(?:ROLLBACK|ABORT)(?:\s+(?:WORK|TRANSACTION))?\s+TO(?:\s+SAVEPOINT)?`),
+    'rollback-to',
+  ],
   [/^(?:ROLLBACK|ABORT)(?:\s+(?:WORK|TRANSACTION))?(?:\s+AND\s+NO\s+CHAIN)?$/i, 'rollback'],
   [/^(?:COMMIT|END)(?:\s+(?:WORK|TRANSACTION))?(?:\s+AND\s+NO\s+CHAIN)?$/i, 'commit'],
-  [/^SAVEPOINT\s+\S+$/i, 'savepoint'],
-  [/^RELEASE(?:\s+SAVEPOINT)?\s+\S+$/i, 'release'],
+  [savepointForm('SAVEPOINT'), 'savepoint'],
+  [savepointForm(String.raw`RELEASE(?:\s+SAVEPOINT)?`), 'release'],
   [/^SET\s+(?:(?:LOCAL|SESSION|GLOBAL)\s+)?(?:CHARACTERISTICS\s+AS\s+)?TRANSACTION\s.*$/is, 'isolation'],
 ];
 
 const MAY_BE_TRANSACTION = /^(?:BEGIN|START|ROLLBACK|ABORT|COMMIT|END|SAVEPOINT|RELEASE|SET)\b/i;
+
+function savepointForm(verb: string): RegExp {
+  return new RegExp(`^${verb}\\s+(?:${NAME})$`, 'i');
+}
 
 /** Reads one statement, without comments around it, as transaction control. */
 export function transactionOf(statement: string): TransactionAnalysis | undefined {
@@ -28,7 +36,7 @@ export function transactionOf(statement: string): TransactionAnalysis | undefine
   if (!action) return undefined;
   const level = LEVEL.exec(statement)?.[1]?.toLowerCase().replace(/\s+/g, ' ');
   const named = action === 'savepoint' || action === 'release' || action === 'rollback-to';
-  const name = named ? NAME.exec(statement)?.[1] : undefined;
+  const name = named ? LAST_NAME.exec(statement)?.[1] : undefined;
   return {
     kind: 'transaction',
     action,

@@ -132,7 +132,7 @@ export class WriteReader {
     if (assignments.length > 0) {
       const row = new Map<string, Operand>();
       for (const assignment of assignments) this.assign(assignment, source, new Set(), row);
-      return [row];
+      return [new Map([...row].filter(([column, operand]) => !this.isReplaced(operand, column, source)))];
     }
     const query = nodeAt(node, 'source');
     // DEFAULT VALUES
