@@ -1,0 +1,12 @@
+// npm run bench [-- --smoke] [-- <words of titles>]: finds the servers, then runs the TypeScript sources as they are.
+import { register } from 'node:module';
+import { findServers, stopServers } from '../test/support/servers/find.mjs';
+
+register('./typescript-loader.mjs', import.meta.url);
+try {
+  await findServers();
+  const { main } = await import('./run.ts');
+  process.exitCode = await main(process.argv.slice(2));
+} finally {
+  await stopServers();
+}

@@ -1,0 +1,166 @@
+import { strict as assert } from 'node:assert';
+import { setImmediate } from 'node:timers/promises';
+import { NOTHING, type Case, type Comparison, type Counts } from './comparison.js';
+import { spreadOf, type Spread } from './spread.js';
+
+export interface Pace {
+  readonly rounds: number;
+  /** Milliseconds that a case is given each time it is its turn. */
+  readonly slice: number;
+  /** Milliseconds of warm-up of each case. */
+  readonly warmUp: number;
+}
+
+export const FULL: Pace = { rounds: 31, slice: 60, warmUp: 400 };
+/** Enough to count, not to time. */
+export const SMOKE: Pace = { rounds: 2, slice: 0, warmUp: 0 };
+
+/** One case at one concurrency. */
+export interface Measured {
+  readonly name: string;
+  readonly concurrency: number;
+  /** Microseconds an operation takes, as the whole slice divided by its operations. */
+  readonly micros: Spread;
+  /** By the name of another case: how many times as fast as that one, round by round. */
+  readonly speedOver: ReadonlyMap<string, Spread>;
+  /** Counted over all operations, per operation. */
+  readonly counts: Counts | undefined;
+}
+
+/**
+ * Measures all cases in turns: in each round each case has one slice, in an order that is drawn anew, and ratios are
+ * of slices of the same round. So what slows the machine down for longer than a round slows all cases alike.
+ *
+ * @throws AssertionError when a case does not do what it `expects`
+ */
+export async function measure(
+  comparison: Comparison,
+  concurrency: number,
+  pace: Pace,
+): Promise<readonly Measured[]> {
+  const runs = comparison.cases.map((subject) => new Run(subject, concurrency));
+  for (const run of runs) await run.warm(pace);
+  for (let round = 0; round < pace.rounds; round++) {
+    for (const run of shuffled(runs)) await run.slice();
+  }
+  for (const run of runs) run.verify();
+  return runs.map((run) => run.result(runs));
+}
+
+class Run {
+  readonly micros: number[] = [];
+  private turn = 0;
+  private operations = 0;
+  private counted = 0;
+  private total: Counts = NOTHING;
+
+  constructor(
+    readonly subject: Case,
+    private readonly concurrency: number,
+  ) {}
+
+  async warm({ warmUp, slice }: Pace): Promise<void> {
+    const few = this.concurrency * 2;
+    await this.operate(few);
+    let spent = 0;
+    let done = 0;
+    while (spent < warmUp) {
+      spent += await this.operate(few);
+      done += few;
+    }
+    this.operations = Math.max(few, done === 0 ? 0 : Math.ceil((slice * done) / spent));
+  }
+
+  async slice(): Promise<void> {
+    const before = this.subject.counts?.();
+    this.micros.push(((await this.operate(this.operations)) * 1000) / this.operations);
+    this.counted += this.operations;
+    // What an operation leaves to be done after it (settle) has been sent by then.
+    await setImmediate();
+    const after = this.subject.counts?.();
+    if (before && after) this.total = combine(this.total, combine(after, before, -1));
+  }
+
+  verify(): void {
+    const counts = this.counts();
+    for (const [what, expected] of Object.entries(this.subject.expects ?? {})) {
+      const actual = counts?.[what as keyof Counts] ?? 0;
+      assert.ok(
+        Math.abs(actual - expected) < 1e-9,
+        `${actual} ${what} instead of ${expected}: ${this.subject.name}, ${this.concurrency} at a time`,
+      );
+    }
+  }
+
+  result(all: readonly Run[]): Measured {
+    const others = all.filter((other) => other !== this);
+    return {
+      name: this.subject.name,
+      concurrency: this.concurrency,
+      micros: spreadOf(this.micros),
+      speedOver: new Map(
+        others.map((other) => [
+          other.subject.name,
+          spreadOf(this.micros.map((own, round) => (other.micros[round] as number) / own)),
+        ]),
+      ),
+      counts: this.counts(),
+    };
+  }
+
+  private counts(): Counts | undefined {
+    if (!this.subject.counts) return undefined;
+    const each = 1 / this.counted;
+    return combine(NOTHING, this.total, each);
+  }
+
+  /** @returns milliseconds, without those of `prepare` */
+  private operate(operations: number): Promise<number> {
+    return this.subject.prepare ? this.prepared(operations) : this.together(operations);
+  }
+
+  private async together(operations: number): Promise<number> {
+    const { subject } = this;
+    const end = this.turn + operations;
+    const worker = async (): Promise<void> => {
+      while (this.turn < end) {
+        const result = subject.run(this.turn++);
+        // What is synchronous is measured without the turn of the queue that an `await` costs.
+        if (result instanceof Promise) await result;
+      }
+    };
+    const began = performance.now();
+    await Promise.all(Array.from({ length: this.concurrency }, worker));
+    return performance.now() - began;
+  }
+
+  private async prepared(operations: number): Promise<number> {
+    assert.equal(this.concurrency, 1, `${this.subject.name} prepares each operation`);
+    let spent = 0;
+    for (let i = 0; i < operations; i++, this.turn++) {
+      await this.subject.prepare?.(this.turn);
+      const began = performance.now();
+      await this.subject.run(this.turn);
+      spent += performance.now() - began;
+    }
+    return spent;
+  }
+}
+
+function combine(one: Counts, other: Counts, factor = 1): Counts {
+  return {
+    hits: one.hits + other.hits * factor,
+    misses: one.misses + other.misses * factor,
+    statements: one.statements + other.statements * factor,
+    commands: one.commands + other.commands * factor,
+  };
+}
+
+function shuffled<T>(items: readonly T[]): T[] {
+  const list = [...items];
+  for (let i = list.length - 1; i > 0; i--) {
+    const j = Math.floor(Math.random() * (i + 1));
+    [list[i], list[j]] = [list[j] as T, list[i] as T];
+  }
+  return list;
+}

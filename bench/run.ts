@@ -1,0 +1,44 @@
+import type { ComparisonFactory } from './comparison.js';
+import { findById, findRows } from './comparisons/queries.js';
+import { invalidation } from './comparisons/invalidation.js';
+import { pieces } from './comparisons/pieces.js';
+import { saves } from './comparisons/saves.js';
+import { sharedHit } from './comparisons/shared-hit.js';
+import { FULL, measure, SMOKE } from './measure.js';
+import { machine } from './machine.js';
+import { printComparison, writeResults, type Outcome } from './report.js';
+
+const ALL: readonly ComparisonFactory[] = [sharedHit, findRows, findById, invalidation, ...saves, ...pieces];
+
+/**
+ * @param args `--smoke`: a few operations of everything, counted and not timed; other words: only the comparisons
+ * whose titles contain one of them
+ * @returns exit code; a target that is missed is reported and is no failure
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  const smoke = args.includes('--smoke');
+  const words = args.filter((arg) => !arg.startsWith('--'));
+  const chosen = ALL.filter(({ title }) => words.length === 0 || words.some((word) => title.includes(word)));
+  const outcomes: Outcome[] = [];
+  for (const factory of chosen) outcomes.push(await compare(factory, smoke));
+  if (smoke) console.log(`${outcomes.length} comparisons measure what they say`);
+  else if (words.length === 0) await writeResults(outcomes, await machine());
+  return 0;
+}
+
+async function compare(factory: ComparisonFactory, smoke: boolean): Promise<Outcome> {
+  console.log(`\n${factory.title}`);
+  const comparison = await factory.create(smoke);
+  try {
+    await comparison.check?.();
+    const measured = [];
+    for (const concurrency of comparison.concurrency) {
+      measured.push(...(await measure(comparison, concurrency, smoke ? SMOKE : FULL)));
+    }
+    const outcome = { comparison, measured };
+    if (!smoke) printComparison(outcome);
+    return outcome;
+  } finally {
+    await comparison.close();
+  }
+}
