@@ -14,6 +14,8 @@ import { SeedService } from '../../sample/films/seed/seed.service.js';
 import type { Totals } from '../../sample/films/statistics/statistics.service.js';
 
 const environment = readEnvironment({});
+/** The data set takes its time to be stored where everything else runs at the same time. */
+const PATIENCE = 60_000;
 
 describe('the films sample', () => {
   let app: INestApplication;
@@ -25,8 +27,8 @@ describe('the films sample', () => {
     data = await readFilms();
     const module = await Test.createTestingModule({ imports: [AppModule.register(environment)] }).compile();
     app = await module.createNestApplication().init();
-  });
-  afterAll(() => app.close());
+  }, PATIENCE);
+  afterAll(() => app?.close());
 
   it('stores every film of the data set, once, with its oddities', async () => {
     const { manager } = app.get(DataSource);
@@ -54,9 +56,9 @@ describe('the films sample', () => {
     ['text', { text: 'aLIEN' }, (film) => (film.columns.title ?? '').toLowerCase().includes('alien')],
     [
       'all',
-      { genre: 'Action', year: 1986, rating: 'PG' },
+      { genre: 'Action', year: 1996, rating: 'R' },
       ({ genre, columns }) =>
-        genre === 'Action' && columns.releaseYear === 1986 && columns.ratingCode === 'PG',
+        genre === 'Action' && columns.releaseYear === 1996 && columns.ratingCode === 'R',
     ],
   ])('filters by %s', async (_name, query, matches) => {
     const { body } = await http()
@@ -186,7 +188,7 @@ describe('the films sample', () => {
     ]);
     expect(cost(hit)).toEqual(['memory', '0']);
     expect(cost(past)).toEqual(['database', expect.stringMatching(/^[1-9]/)]);
-    expect(cost(other)).toEqual(['database', '1']);
+    expect(cost(other)).toEqual(['database', '2']);
     expect(hit.body).toEqual(past.body);
   });
 
@@ -203,33 +205,45 @@ describe('the films sample', () => {
 
     beforeAll(() => app.listen(0, '127.0.0.1'));
 
-    it('finds every hit and miss where it belongs, and puts back what it edits', async () => {
-      const before = await watched();
-      expect(await demo()).toMatchObject({ isFine: true, text: expect.stringContaining('9 of 15 reads') });
-      expect(await watched()).toEqual(before);
-    });
+    it(
+      'finds every hit and miss where it belongs, and puts back what it edits',
+      async () => {
+        const before = await watched();
+        expect(await demo()).toMatchObject({ isFine: true, text: expect.stringContaining('10 of 16 reads') });
+        expect(await watched()).toEqual(before);
+      },
+      PATIENCE,
+    );
 
-    it('fails when a hit is missing', async () => {
-      const cacheOps = app.get(CacheOpsService);
-      const subscription = cacheOps.events$.subscribe(
-        ({ type }) => void (type === 'store' && cacheOps.invalidateAll()),
-      );
-      const { isFine, text } = await demo();
-      subscription.unsubscribe();
-      expect(isFine).toBe(false);
-      expect(text).toContain('<- expected cache');
-    });
+    it(
+      'fails when a hit is missing',
+      async () => {
+        const cacheOps = app.get(CacheOpsService);
+        const subscription = cacheOps.events$.subscribe(
+          ({ type }) => void (type === 'store' && cacheOps.invalidateAll()),
+        );
+        const { isFine, text } = await demo();
+        subscription.unsubscribe();
+        expect(isFine).toBe(false);
+        expect(text).toContain('<- expected cache');
+      },
+      PATIENCE,
+    );
 
-    it('fails when an answer is stale', async () => {
-      const films = app.get(FilmsService);
-      const { edit } = films;
-      films.edit = (...args) => app.get(CacheOpsService).withoutInvalidation(() => edit.apply(films, args));
-      const { isFine, text } = await demo();
-      films.edit = edit;
-      await app.get(CacheOpsService).invalidateAll();
-      expect(isFine).toBe(false);
-      expect(text).toContain('<- stale');
-    });
+    it(
+      'fails when an answer is stale',
+      async () => {
+        const films = app.get(FilmsService);
+        const { edit } = films;
+        films.edit = (...args) => app.get(CacheOpsService).withoutInvalidation(() => edit.apply(films, args));
+        const { isFine, text } = await demo();
+        films.edit = edit;
+        await app.get(CacheOpsService).invalidateAll();
+        expect(isFine).toBe(false);
+        expect(text).toContain('<- stale');
+      },
+      PATIENCE,
+    );
   });
 });
 

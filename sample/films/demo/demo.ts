@@ -60,7 +60,6 @@ async function script(stage: Stage, { horror, drama }: Chosen): Promise<void> {
   await stage.edit(horror, { title: `${horror.title} (edited)` });
   await stage.read(LIST, 'database');
   await stage.read(LIST, 'cache');
-  await stage.read(pathOf(horror), 'database');
   await stage.read(STATISTICS, 'cache');
 
   stage.chapter('A figure that the sums are made of.');
