@@ -1,4 +1,5 @@
-import { isNode, nodeAt, pathOf, unwrap, variantOf, type Node } from './ast.js';
+import { isNode, nodeAt, unwrap, variantOf, type Node } from './ast.js';
+import { columnOf, isSameColumn, type ColumnLink, type ColumnRef } from './column-links.js';
 import { ANY_ROW, NO_ROW, anyOf, both, type Dnf } from './conjunctions.js';
 import { listOperandOf, operandOf } from './operand.js';
 import type { Scope, Source } from './scope.js';
@@ -12,16 +13,17 @@ const MISREAD_IN_MYSQL = new Set(['StringConcat', 'Xor', 'PGOverlap', 'Assignmen
  * is "some row": it does not narrow, and does not widen what stands beside it.
  */
 export class ConditionReader {
+  /** @param links equalities between columns that hold wherever `expr` does */
   constructor(
     private readonly target: Source,
     private readonly scope: Scope,
     private readonly dialect: SqlDialect,
     private readonly max: number,
+    private readonly links: readonly ColumnLink[] = [],
   ) {}
 
   read(expr: unknown): Dnf {
-    if (this.dialect === 'mysql' && hasOperator(expr, MISREAD_IN_MYSQL)) return ANY_ROW;
-    return this.whenTrue(expr);
+    return isMisread(expr, this.dialect) ? ANY_ROW : this.whenTrue(expr);
   }
 
   /** The rows for which `expr` may be true. */
@@ -133,20 +135,30 @@ export class ConditionReader {
   }
 
   private equal(expr: unknown, operand: Operand): Dnf {
-    const column = this.columnOf(expr);
-    if (column === undefined) return ANY_ROW;
-    const facts = this.target.table?.columns.get(column);
-    const isNull = 'literal' in operand && operand.literal === null;
-    return facts && (isNull || facts.valueClass !== 'opaque') ? [[{ column, operand }]] : ANY_ROW;
+    const found = columnOf(expr, this.scope, this.dialect);
+    const isNull = isNullLiteral(operand);
+    if (found?.source !== this.target) return found && !isNull ? this.linked(found, operand) : ANY_ROW;
+    const facts = this.target.table?.columns.get(found.column);
+    // On the nullable side of an outer join IS NULL also holds where there is no row.
+    const narrows = isNull ? !this.target.nullable : facts?.valueClass !== 'opaque';
+    return facts && narrows ? [[{ column: found.column, operand }]] : ANY_ROW;
+  }
+
+  /** `b.x = 1` says `a.y = 1` as well where `a.y = b.x`. */
+  private linked(found: ColumnRef, operand: Operand): Dnf {
+    const columns = this.links.flatMap(([a, b]) => {
+      const other = isSameColumn(a, found) ? b : isSameColumn(b, found) ? a : undefined;
+      return other?.source === this.target ? [other.column] : [];
+    });
+    return [columns.map((column) => ({ column, operand }))];
   }
 
   /** `WHERE visible`, `WHERE NOT visible`. */
   private bareColumn(expr: Node, truth: boolean): Dnf {
-    const column = this.columnOf(expr);
-    const facts = column === undefined ? undefined : this.target.table?.columns.get(column);
-    return column !== undefined && facts?.valueClass === 'boolean'
-      ? [[{ column, operand: { literal: truth } }]]
-      : ANY_ROW;
+    const found = columnOf(expr, this.scope, this.dialect);
+    if (found?.source !== this.target) return ANY_ROW;
+    const isBoolean = this.target.table?.columns.get(found.column)?.valueClass === 'boolean';
+    return isBoolean ? [[{ column: found.column, operand: { literal: truth } }]] : ANY_ROW;
   }
 
   private constant(expr: Node, truth: boolean): Dnf {
@@ -157,24 +169,6 @@ export class ConditionReader {
     if (typeof literal === 'string') return ANY_ROW;
     return Boolean(literal) === truth ? ANY_ROW : NO_ROW;
   }
-
-  /** The target's column that an expression plainly names. */
-  private columnOf(expr: unknown): string | undefined {
-    const inner = unwrap(expr);
-    if (!isNode(inner)) return undefined;
-    const path = pathOf(
-      'Identifier' in inner ? [inner['Identifier']] : inner['CompoundIdentifier'],
-      this.dialect,
-    );
-    const found = path && this.scope.resolve(path);
-    return found?.kind === 'column' && found.source === this.target ? found.column : undefined;
-  }
-}
-
-/** On the nullable side of an outer join, `IS NULL` also holds where there is no row: alone it does not narrow. */
-export function rejectingNull(dnf: Dnf): Dnf {
-  const isNull = (operand: Operand) => 'literal' in operand && operand.literal === null;
-  return dnf.map((conjunction) => (conjunction.every(({ operand }) => isNull(operand)) ? [] : conjunction));
 }
 
 function hasOperator(tree: unknown, operators: ReadonlySet<string>): boolean {
@@ -184,6 +178,9 @@ function hasOperator(tree: unknown, operators: ReadonlySet<string>): boolean {
     key === 'op' ? operators.has(variantOf(value) ?? '') : hasOperator(value, operators),
   );
 }
+
+export const isMisread = (expr: unknown, dialect: SqlDialect): boolean =>
+  dialect === 'mysql' && hasOperator(expr, MISREAD_IN_MYSQL);
 
 function tupleOf(expr: unknown): readonly unknown[] | undefined {
   const tuple = nodeAtTuple(unwrap(expr));

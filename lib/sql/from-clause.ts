@@ -1,5 +1,6 @@
 import { isNode, nodeAt, nodesOf, pathOf, identText, tableNameOf, variantOf, type Node } from './ast.js';
-import { ConditionReader, rejectingNull } from './conditions.js';
+import { linksOf, type ColumnLink } from './column-links.js';
+import { ConditionReader, isMisread } from './conditions.js';
 import { both } from './conjunctions.js';
 import type { OutputColumns, ReaderPort } from './reader-port.js';
 import { Source, type Scope } from './scope.js';
@@ -13,21 +14,37 @@ const INNER = new Set(['Join', 'Inner', 'CrossJoin', 'StraightJoin']);
 const LEFT = new Set(['Left', 'LeftOuter']);
 const RIGHT = new Set(['Right', 'RightOuter']);
 
-/** Brings the sources of a FROM clause into scope, narrowed by their ON conditions. */
-export function readFrom(from: unknown, scope: Scope, port: ReaderPort): void {
+/**
+ * Brings the sources of a FROM clause into scope, narrowed by their ON conditions.
+ *
+ * @returns the equalities between columns that the ON conditions establish
+ */
+export function readFrom(from: unknown, scope: Scope, port: ReaderPort): readonly ColumnLink[] {
   const trees = nodesOf(from).map((item) => tableWithJoins(item, scope, port));
   // Only now are all names known that a condition may use.
-  for (const tree of trees) evaluate(tree, scope, port);
+  const links: ColumnLink[] = [];
+  for (const tree of trees) evaluate(tree, scope, port, links);
+  return links;
 }
 
-/** Narrows sources by a condition that every row of the result fulfils. */
-export function constrain(sources: readonly Source[], expr: unknown, scope: Scope, port: ReaderPort): void {
+/**
+ * Narrows sources by a condition that every row of the result fulfils. A link of an ON condition counts in WHERE too:
+ * where it does not hold, one side is null (or, for a row that would only fill the nullable side, WHERE fails with or
+ * without it).
+ */
+export function constrain(
+  sources: readonly Source[],
+  expr: unknown,
+  scope: Scope,
+  port: ReaderPort,
+  links: readonly ColumnLink[] = [],
+): void {
   if (expr === null || expr === undefined) return;
+  const all = isMisread(expr, port.dialect) ? [] : [...links, ...linksOf(expr, scope, port.dialect)];
   for (const source of sources) {
     if (!source.table) continue;
-    const read = new ConditionReader(source, scope, port.dialect, port.maxConjunctions).read(expr);
-    const dnf = source.nullable ? rejectingNull(read) : read;
-    source.conditions = both(source.conditions, dnf, port.maxConjunctions);
+    const reader = new ConditionReader(source, scope, port.dialect, port.maxConjunctions, all);
+    source.conditions = both(source.conditions, reader.read(expr), port.maxConjunctions);
   }
 }
 
@@ -107,14 +124,15 @@ function add(source: Source, scope: Scope, port: ReaderPort): Source {
 }
 
 /** Applies the ON conditions from the inside out; gives the sources of the tree. */
-function evaluate(tree: JoinTree, scope: Scope, port: ReaderPort): readonly Source[] {
+function evaluate(tree: JoinTree, scope: Scope, port: ReaderPort, links: ColumnLink[]): readonly Source[] {
   if ('source' in tree) return tree.source ? [tree.source] : [];
-  const left = evaluate(tree.left, scope, port);
-  const right = evaluate(tree.right, scope, port);
+  const left = evaluate(tree.left, scope, port, links);
+  const right = evaluate(tree.right, scope, port, links);
   const kind = variantOf(tree.operator) ?? '';
   const constraint = isNode(tree.operator) ? tree.operator[kind] : undefined;
   const on = isNode(constraint) ? constraint['On'] : undefined;
   noteJoinColumns(constraint, [...left, ...right], scope, port);
+  links.push(...joinLinks(on, kind, left, right, scope, port));
   if (INNER.has(kind)) {
     constrain([...left, ...right], on, scope, port);
   } else if (LEFT.has(kind)) {
@@ -128,6 +146,26 @@ function evaluate(tree: JoinTree, scope: Scope, port: ReaderPort): readonly Sour
     if (kind !== 'FullOuter') port.collector.refuse(`join ${kind}`);
   }
   return [...left, ...right];
+}
+
+/** An outer join keeps rows of its preserved side that fail ON, so a link within that side says nothing. */
+function joinLinks(
+  on: unknown,
+  kind: string,
+  left: readonly Source[],
+  right: readonly Source[],
+  scope: Scope,
+  port: ReaderPort,
+): readonly ColumnLink[] {
+  const known = INNER.has(kind) || LEFT.has(kind) || RIGHT.has(kind);
+  if (!known || isMisread(on, port.dialect)) return [];
+  const preserved = LEFT.has(kind) ? left : RIGHT.has(kind) ? right : [];
+  const joined = [...left, ...right];
+  return linksOf(on, scope, port.dialect).filter(
+    (ends) =>
+      ends.every(({ source }) => joined.includes(source)) &&
+      !ends.every(({ source }) => preserved.includes(source)),
+  );
 }
 
 function markNullable(sources: readonly Source[]): void {

@@ -130,9 +130,9 @@ export class QueryReader implements ReaderPort {
     // The statement after it asks for FOUND_ROWS().
     if (nodeAt(node, 'select_modifiers')?.['sql_calc_found_rows'])
       this.collector.refuse('SQL_CALC_FOUND_ROWS');
-    readFrom(from, scope, this);
+    const links = readFrom(from, scope, this);
     const columns = this.projection(projection, scope);
-    constrain(scope.sources, selection, scope, this);
+    constrain(scope.sources, selection, scope, this, links);
     this.walk(selection, scope);
     this.walk(rest, scope);
     return columns;

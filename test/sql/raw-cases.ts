@@ -134,7 +134,7 @@ export const COMMON: readonly RawCase[] = [
   ],
   [
     'select f.id from film f left join category c on c.id = f.category_id where c.parent_id is null and c.name = $1',
-    'film: any | reads category_id,id; category: name=$1 & parent_id is null | reads id,name,parent_id',
+    'film: any | reads category_id,id; category: name=$1 | reads id,name,parent_id',
   ],
   [
     'select f.id from film f left join category c on c.id = f.category_id where c.name = $1 or c.parent_id is null',
@@ -167,7 +167,7 @@ export const COMMON: readonly RawCase[] = [
   ['select c.name from film f natural join category c', 'film: any | reads *; category: any | reads *'],
   [
     'select a.id from category a join category b on b.parent_id = a.id where a.id = 1 and b.id = 2',
-    'category: id=1 or id=2 | reads id,parent_id',
+    'category: id=1 or id=2 & parent_id=1 | reads id,parent_id',
   ],
   [
     'select f.id from film f left join (category c join category p on p.id = c.parent_id and p.name = $1) on c.id = f.category_id',
@@ -176,6 +176,55 @@ export const COMMON: readonly RawCase[] = [
   [
     'select f.id from film f left join category c on c.id = f.category_id join detail d on d.id = f.detail_id and c.parent_id is null',
     'film: any | reads category_id,detail_id,id; category: any | reads id,parent_id; detail: any | reads id',
+  ],
+  // A value goes over a join to the column that is equal
+  [
+    'select f.id from film f join category c on c.id = f.category_id where c.id = $1',
+    'film: category_id=$1 | reads category_id,id; category: id=$1 | reads id',
+  ],
+  [
+    'select f.id from film f left join category c on f.category_id = c.id where f.category_id = $1',
+    'film: category_id=$1 | reads category_id,id; category: id=$1 | reads id',
+  ],
+  [
+    'select f.id from film f, category c where c.id = f.category_id and c.id in ($1, $2)',
+    'film: category_id=$1 or category_id=$2 | reads category_id,id; category: id=$1 or id=$2 | reads id',
+  ],
+  [
+    'select f.id from film f left join category c on c.id = f.category_id where c.id is null',
+    'film: any | reads category_id,id; category: any | reads id',
+  ],
+  [
+    'select f.id from film f left join category c on c.id = f.category_id where c.id = $1 or f.visible',
+    'film: category_id=$1 or visible=true | reads category_id,id,visible; category: any | reads id',
+  ],
+  [
+    'select f.id from film f left join category c on c.id = f.category_id or f.visible where c.id = $1',
+    'film: any | reads category_id,id,visible; category: id=$1 | reads id',
+  ],
+  [
+    'select f.id from film f join category c on c.id > f.category_id where c.id = $1',
+    'film: any | reads category_id,id; category: id=$1 | reads id',
+  ],
+  [
+    'select f.id from film f join category c on c.name = f.title where f.title = $1',
+    'film: title=$1 | reads id,title; category: name=$1 | reads name',
+  ],
+  [
+    'select f.id from film f join category c on c.name = f.id where f.id = $1',
+    'film: id=$1 | reads id; category: any | reads name',
+  ],
+  [
+    'select f.id from film f join film g on g.created_at = f.updated_at where g.created_at = $1',
+    'film: any | reads created_at,id,updated_at',
+  ],
+  [
+    'select f.id from film f join detail d on d.id = f.id left join category c on f.id = d.id and c.id = f.version where f.version = $1',
+    'film: version=$1 | reads id,version; detail: any | reads id; category: id=$1 | reads id',
+  ],
+  [
+    'select f.id from film f cross join detail d left join category c on f.id = d.id where f.id = $1',
+    'film: id=$1 | reads id; detail: any | reads id; category: any | reads nothing',
   ],
   // Subqueries
   [
