@@ -48,7 +48,7 @@ interface Verdict {
 
 function verdictsOf({ comparison, measured }: Outcome): Verdict[] {
   return comparison.targets.map((target) => {
-    const than = target.than ?? (comparison.cases[0]?.name);
+    const than = target.than ?? comparison.cases[0]?.name ?? '';
     const own = measured.find((m) => m.name === target.name && m.concurrency === target.concurrency);
     const speed = own?.speedOver.get(than) as Spread;
     const common = { target, title: comparison.title, than };
@@ -82,7 +82,7 @@ function targetTable(outcomes: readonly Outcome[]): string {
 }
 
 function rowsOf({ comparison, measured }: Outcome): string[][] {
-  const base = comparison.cases[0]?.name as string;
+  const base = comparison.cases[0]?.name ?? '';
   const head = ['case', 'at a time', 'us', `speed, of ${base}`, 'counted, each'];
   const body = measured.map(({ name, concurrency, micros, speedOver, counts }) => {
     const speed = speedOver.get(base);

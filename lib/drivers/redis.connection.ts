@@ -1,4 +1,5 @@
 import { CacheOpsConfigError, CacheOpsError } from '../cacheops.errors.js';
+import type { Corkable } from './redis.batch.js';
 
 export type RedisArgument = string | number | Buffer;
 
@@ -6,6 +7,8 @@ export type RedisArgument = string | number | Buffer;
 export interface RedisClient {
   readonly status: string;
   readonly isCluster?: boolean;
+  /** The socket; a Cluster has several and shows none. */
+  readonly stream?: Corkable;
   mgetBuffer(keys: string[]): Promise<(Buffer | null)[]>;
   evalsha(sha: string, keyCount: number, ...args: RedisArgument[]): Promise<unknown>;
   eval(source: string, keyCount: number, ...args: RedisArgument[]): Promise<unknown>;

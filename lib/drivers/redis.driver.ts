@@ -10,6 +10,7 @@ import type {
   WriteRequest,
 } from './cache-driver.interface.js';
 import type { ConnectedDriver, ConnectionEvent } from './connected-driver.interface.js';
+import { WriteBatch } from './redis.batch.js';
 import {
   connectRedis,
   type RedisClient,
@@ -45,6 +46,7 @@ export class RedisDriver implements ConnectedDriver {
   readonly capabilities = { shared: true };
   readonly #client: RedisClient;
   readonly #prefix: string;
+  readonly #batch = new WriteBatch();
 
   private constructor(
     private readonly connection: RedisConnection,
@@ -70,6 +72,7 @@ export class RedisDriver implements ConnectedDriver {
     const keys = new Array<string>(tokens.length + 1);
     keys[0] = this.#prefix + entryKey(key);
     for (let i = 0; i < tokens.length; i++) keys[i + 1] = this.#prefix + stampKey(tokens[i] as Token);
+    this.#batch.open(this.#client.stream);
     const values = await this.#client.mgetBuffer(keys);
     const states = new Array<TokenState>(tokens.length);
     for (let i = 0; i < states.length; i++) states[i] = stateOf(values[i + 1]);
@@ -141,6 +144,7 @@ export class RedisDriver implements ConnectedDriver {
   }
 
   #run<Request, Reply>(script: RedisScript<Request, Reply>, request: Request): Promise<Reply> {
+    this.#batch.open(this.#client.stream);
     return runScript(this.#client, script, request, this.#prefix);
   }
 }
