@@ -1,6 +1,7 @@
 import type { Answer } from './client.js';
 
-const REQUEST = 56;
+/** Width of the first column. */
+const REQUEST = 60;
 
 /** Prints the table row by row, and sums up what it has printed. */
 export class Report {
