@@ -43,7 +43,7 @@ export function pathOf(name: unknown, dialect: SqlDialect): string[] | undefined
   const path = name.map((part) =>
     identText(isNode(part) && 'Identifier' in part ? part['Identifier'] : part, dialect),
   );
-  return path.every((part) => part !== undefined) && path.length > 0 ? (path as string[]) : undefined;
+  return path.every((part) => part !== undefined) && path.length > 0 ? path : undefined;
 }
 
 /** Name and alias of a table factor. PostgreSQL's `ONLY film` is parsed as a table `only` with an alias. */

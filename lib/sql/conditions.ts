@@ -183,11 +183,10 @@ export const isMisread = (expr: unknown, dialect: SqlDialect): boolean =>
   dialect === 'mysql' && hasOperator(expr, MISREAD_IN_MYSQL);
 
 function tupleOf(expr: unknown): readonly unknown[] | undefined {
-  const tuple = nodeAtTuple(unwrap(expr));
+  const inner = unwrap(expr);
+  const tuple = isNode(inner) ? inner['Tuple'] : undefined;
   return Array.isArray(tuple) ? tuple : undefined;
 }
-
-const nodeAtTuple = (expr: unknown): unknown => (isNode(expr) ? expr['Tuple'] : undefined);
 
 const isNullLiteral = (operand: Operand | undefined): boolean =>
   operand !== undefined && 'literal' in operand && operand.literal === null;

@@ -79,7 +79,7 @@ export class QueryReader implements ReaderPort {
   }
 
   private qualifiedWildcard(value: unknown, scope: Scope): void {
-    const [first] = Array.isArray(value) ? value : [];
+    const first: unknown = Array.isArray(value) ? value[0] : undefined;
     const name = pathOf(
       isNode(first) && 'ObjectName' in first ? first['ObjectName'] : value,
       this.dialect,
@@ -147,7 +147,7 @@ export class QueryReader implements ReaderPort {
       columns.push(alias ?? this.plainName(item['UnnamedExpr']));
       this.walk(item, scope);
     }
-    return columns.every((column) => column !== undefined) ? (columns as string[]) : undefined;
+    return columns.every((column) => column !== undefined) ? columns : undefined;
   }
 
   /** Name that a column keeps when it has no alias. */
