@@ -5,7 +5,7 @@ import type { ObservedConnection } from './connection.js';
 import type { CacheOp } from './profiles.js';
 import type { FrontDoor } from './front-door.js';
 import { broadcastLoad, type GraphPlan } from './graph-plan.js';
-import type { ReadDecision, ReadDoor, ReadSubject } from './read-door.js';
+import type { ReadDecision, ReadDoor, ReadQuery, ReadSubject } from './read-door.js';
 
 /** What the door reaches of a builder: protected in TypeORM's types, stable since 0.2. The canary test watches it. */
 interface Internals {
@@ -74,22 +74,17 @@ export function cachedSelectBuilder(
       const self = this as unknown as Internals;
       const op = this[WANTS];
       if (op === undefined || !storesGraph(self)) return base.executeEntitiesAndRawResults.call(self, runner);
-      const [sql, params] = self.getQueryAndParameters();
-      if (door.hasNoGraph(sql)) return base.executeEntitiesAndRawResults.call(self, runner);
-      const decision = door.decide(
-        subjectOf(self, op),
-        connectionOf(runner),
-        sql,
-        params,
-        graphVariant(self),
-      );
+      const query = (): ReadQuery => textOf(self, graphVariant(self));
+      const decision = door.decide(subjectOf(self, op), connectionOf(runner), query);
       if ('refusal' in decision) return base.executeEntitiesAndRawResults.call(uncached(self), runner);
+      const metadata = mainMetadata(self) as EntityMetadata;
       const plan: GraphPlan = {
         ...decision,
-        metadata: mainMetadata(self) as EntityMetadata,
+        metadata,
         listens: self.expressionMap.callListeners,
-        codec: graphCodec(door, mainMetadata(self) as EntityMetadata, sql),
+        codec: graphCodec(door, metadata, decision.sql),
       };
+      if (door.hasNoGraph(plan.sql)) return base.executeEntitiesAndRawResults.call(self, runner);
       if (!self.expressionMap.useTransaction) front.keep(plan);
       const entities = await door.shared.cache.getOrSet({
         ...plan,
@@ -136,19 +131,12 @@ export function explainBuilder(
   door: ReadDoor,
 ): ReadDecision & { sql: string } {
   const self = builder as unknown as Internals;
-  const [sql, params] = self.getQueryAndParameters();
   const metadata = mainMetadata(self);
-  if (!metadata) return { refusal: 'the query does not start from an entity', sql };
-  const graph = storesGraph(self);
+  const query = textOf(self, metadata && storesGraph(self) ? graphVariant(self) : ROWS);
+  if (!metadata) return { refusal: 'the query does not start from an entity', sql: query.sql };
   const subject = subjectOf(self, 'fetch');
-  const decision = door.decide(
-    { ...subject, cache: subject.cache ?? anyOp(door, metadata) },
-    undefined,
-    sql,
-    params,
-    graph ? graphVariant(self) : 'rows',
-  );
-  return { ...decision, sql };
+  const asked = { ...subject, cache: subject.cache ?? anyOp(door, metadata) };
+  return { ...door.decide(asked, undefined, () => query), sql: query.sql };
 }
 
 const anyOp = (door: ReadDoor, metadata: EntityMetadata): true | undefined => {
@@ -165,30 +153,35 @@ async function wanting<T>(builder: { [WANTS]?: CacheOp }, op: CacheOp, work: () 
   }
 }
 
+/** Variant of a read that is cached as raw rows. */
+const ROWS = 'rows';
+
+function textOf(self: Internals, variant: string): ReadQuery {
+  const [sql, params] = self.getQueryAndParameters();
+  return { sql, params, variant };
+}
+
 const mainMetadata = ({ expressionMap }: Internals): EntityMetadata | undefined =>
   expressionMap.mainAlias?.hasMetadata ? expressionMap.mainAlias.metadata : undefined;
 
 /** Builders whose result is one graph from one analysable text; others are cached as the raw rows of each text. */
 function storesGraph({ expressionMap: map }: Internals): boolean {
-  const metadatas = map.aliases.filter((alias) => alias.hasMetadata).map((alias) => alias.metadata);
   return (
     map.mainAlias?.hasMetadata === true &&
     map.options.length === 0 &&
     map.relationIdAttributes.length === 0 &&
     map.relationLoadStrategy !== 'query' &&
-    metadatas.every((metadata) => metadata.relationIds.length === 0)
+    map.aliases.every((alias) => !alias.hasMetadata || alias.metadata.relationIds.length === 0)
   );
 }
 
 /** What decides about the graph beside the text: TypeORM pages joined queries outside it and maps joins by name. */
 function graphVariant({ expressionMap: map }: Internals): string {
+  const name = map.mainAlias?.metadata.name;
+  if (map.joinAttributes.length === 0) return `graph:${name}`;
   const joins = map.joinAttributes.map((join) => [join.alias.name, join.mapToProperty, join.isMappingMany]);
-  const paged = map.joinAttributes.length > 0 && (map.skip || map.take);
-  return JSON.stringify([
-    map.mainAlias?.metadata.name,
-    joins,
-    paged ? [map.skip, map.take, map.allOrderBys] : 0,
-  ]);
+  const page = map.skip || map.take ? [map.skip, map.take, map.allOrderBys] : 0;
+  return `graph:${JSON.stringify([name, joins, page])}`;
 }
 
 function subjectOf({ expressionMap: map }: Internals, op: CacheOp): ReadSubject {
@@ -220,8 +213,7 @@ function decideRaw(
 ): ReadDecision {
   const source = mainMetadata(self) ? self : existsOf;
   if (!source || !mainMetadata(source)) return { refusal: 'the query does not start from an entity' };
-  const [sql, params] = self.getQueryAndParameters();
-  return door.decide(subjectOf(source, wants ?? rawOp(self, existsOf)), connection, sql, params, 'rows');
+  return door.decide(subjectOf(source, wants ?? rawOp(self, existsOf)), connection, () => textOf(self, ROWS));
 }
 
 function rawOp({ expressionMap: map }: Internals, existsOf: Internals | undefined): CacheOp {

@@ -5,7 +5,7 @@ import type { Invalidator } from '../invalidation/invalidator.js';
 import { TransactionFrames } from '../invalidation/transaction-frames.js';
 import type { SqlAnalyser } from '../sql/index.js';
 import type { SqlDialect, StatementAnalysis, TransactionAnalysis, WriteEffect } from '../sql/sql.types.js';
-import { Mutex } from './mutex.js';
+import { Mutex, type LockScope } from './mutex.js';
 import type { Execute, Statement, StructuredResult } from './statement.js';
 import type { WriteObserver } from './write-observer.js';
 
@@ -18,6 +18,7 @@ export interface ConnectionContext {
   readonly context: CacheContext;
   /** Isolation level of a transaction that names none, in lower case. */
   readonly defaultIsolation: string;
+  readonly locks: LockScope;
 }
 
 type Release = () => Promise<void>;
@@ -46,13 +47,14 @@ export class ObservedConnection {
    * all tasks share the single connection of a SQLite driver: without the lock another statement could run between
    * the look at the old row and the write, or two of our transactions could open inside each other.
    */
-  private readonly lock = new Mutex();
+  private readonly lock: Mutex;
 
   constructor(
     private readonly shared: ConnectionContext,
     private readonly execute: Execute,
   ) {
     this.isolation = shared.defaultIsolation;
+    this.lock = new Mutex(shared.locks);
   }
 
   /** Reads of this connection must go to the database, and what they return must not be stored (law 7). */

@@ -14,6 +14,7 @@ import { broadcastLoad } from './graph-plan.js';
 import { observeRunner, type ConnectionContext, type ObservedConnection } from './connection.js';
 import { ForeignKeys } from './foreign-keys.js';
 import { defaultIsolation } from './isolation.js';
+import { createLockScope } from './mutex.js';
 import type { Profiles } from './profiles.js';
 import { ReadDoor } from './read-door.js';
 import { rowsCodec } from './rows-codec.js';
@@ -148,6 +149,7 @@ export class ObservedDataSource {
       const key = open ? this.front.keyOf(method, target, options) : undefined;
       if (key === undefined) return original(target, options);
       const plan = this.front.find(key);
+      if (plan && this.door.hasNoGraph(plan.sql)) return original(target, options);
       if (!plan) return this.front.learning(key, () => original(target, options));
       const load = (): Promise<object[]> =>
         loadGraph(
@@ -178,5 +180,6 @@ async function connectionContext(
     writes: new WriteObserver(catalog, invalidator, images, foreignKeys),
     context,
     defaultIsolation: await defaultIsolation(dataSource, dialect),
+    locks: createLockScope(),
   };
 }

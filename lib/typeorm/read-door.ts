@@ -25,11 +25,20 @@ export interface ReadSubject {
   readonly refusal: string | undefined;
 }
 
+/** The statement of a read. */
+export interface ReadQuery {
+  readonly sql: string;
+  readonly params: readonly unknown[];
+  /** What decides about the result beside the statement. */
+  readonly variant: string;
+}
+
 export interface ReadPlan {
   readonly key: string;
   readonly label: string;
   readonly dependencies: Dependencies;
   readonly ttl: number;
+  readonly sql: string;
 }
 
 /** A plan, or in words why there is none. */
@@ -59,22 +68,28 @@ export class ReadDoor {
 
   constructor(readonly shared: DoorContext) {}
 
+  /** @param query makes the text, which is not cheap and not needed when the subject alone decides against caching */
   decide(
     subject: ReadSubject,
     connection: ObservedConnection | undefined,
-    sql: string,
-    params: readonly unknown[],
-    variant = '',
+    query: () => ReadQuery,
   ): ReadDecision {
     const ttl = this.lifetime(subject, connection);
     if (typeof ttl === 'string') return { refusal: ttl };
+    const { sql, params, variant } = query();
     const dependencies = this.dependencies(subject, sql, params);
     if (typeof dependencies === 'string') return { refusal: dependencies };
     const bound = keyPart(params);
     if (bound === undefined) return { refusal: 'a parameter has no canonical text' };
     const { name, fingerprint } = this.shared;
     const text = `${fingerprint}:${name}:${this.hashOf(sql)}:${variant.length}:${variant}:${bound}`;
-    return { key: `q:${hashText(text)}`, label: `${subject.metadata.name}.${subject.op}`, dependencies, ttl };
+    return {
+      key: `q:${hashText(text)}`,
+      label: `${subject.metadata.name}.${subject.op}`,
+      dependencies,
+      ttl,
+      sql,
+    };
   }
 
   hasNoGraph(sql: string): boolean {
