@@ -114,8 +114,9 @@ function setKnown(
   const facts = table.columns.get(column);
   if (!facts) return;
   const value = bindOperand(operand, params) ?? null;
-  // NULL for a key means «generate one» (SQLite, MySQL); no row ever holds it.
+  // NULL for a key means «generate one» (SQLite, MySQL), and so does 0 for MySQL's AUTO_INCREMENT.
   if (value === null && table.primaryColumns.includes(column)) return;
+  if (column === table.incrementColumn && Number(value) === 0) return;
   if (value !== null && LOSSY.has(facts.valueClass)) return;
   const canonical = canonicalValue(facts, value);
   if (canonical !== undefined) image.set(column, canonical);
