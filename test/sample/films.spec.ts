@@ -6,6 +6,7 @@ import { DataSource } from 'typeorm';
 import { AppModule } from '../../sample/films/app.module.js';
 import { runDemo } from '../../sample/films/demo/demo.js';
 import { readEnvironment } from '../../sample/films/environment.js';
+import { CatalogueService } from '../../sample/films/films/catalogue.service.js';
 import { Film } from '../../sample/films/films/film.entity.js';
 import { FilmsService, type FilmPage } from '../../sample/films/films/films.service.js';
 import { Director, Distributor, Genre, Rating } from '../../sample/films/films/named.entities.js';
@@ -113,6 +114,12 @@ describe('the films sample', () => {
     ['nothing of a new film', {}, 'title: '],
     ['a wrong type', { title: 'x', usGross: '12' }, 'usGross: Invalid input: expected number'],
     ['no date', { title: 'x', releaseDate: 'Jun 12 1998' }, 'releaseDate: Invalid ISO date'],
+    [
+      'a date before all films',
+      { title: 'x', releaseDate: '0000-01-01' },
+      'releaseDate: expected a day of the years',
+    ],
+    ['a text that PostgreSQL refuses', { title: 'a\0b' }, 'title: expected text without NUL'],
     ['an unknown column', { title: 'x', id: 5 }, '"id"'],
     ['an unknown genre', { title: 'x', genre: 'Opera' }, 'genre: expected one of'],
   ])('refuses a film with %s', async (_name, film, message) => {
@@ -174,6 +181,21 @@ describe('the films sample', () => {
     await http().patch('/films/1').send(changes).expect(400);
     expect((await http().get('/films/1').expect(200)).body.title).toBe('The Land Girls');
     expect(await app.get(DataSource).manager.countBy(Director, { name: 'Nobody Yet' })).toBe(0);
+  });
+
+  it('answers 409 to the second of two requests that add the same director', async () => {
+    const { manager } = app.get(DataSource);
+    // What the second request saw before the first committed.
+    const late = Object.assign(Object.create(manager) as typeof manager, { findOneBy: async () => null });
+    const adding = app.get(CatalogueService).idOrNew(Director, 'Tony Scott', late);
+    await expect(adding).rejects.toMatchObject({
+      status: 409,
+      message: expect.stringContaining('Tony Scott'),
+    });
+    const broken = Object.assign(Object.create(late) as typeof manager, {
+      save: async () => Promise.reject(new Error('no disk')),
+    });
+    await expect(app.get(CatalogueService).idOrNew(Director, 'Ed New', broken)).rejects.toThrow('no disk');
   });
 
   it('says in its headers what a request cost, also when requests overlap', async () => {

@@ -1,4 +1,4 @@
-import { BadRequestException, Injectable } from '@nestjs/common';
+import { BadRequestException, ConflictException, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager, type EntityTarget } from 'typeorm';
 import { Director, Distributor, Genre, Rating } from './named.entities.js';
 
@@ -35,7 +35,10 @@ export class CatalogueService {
     return (await this.dataSource.manager.findOneBy(Director, { name }))?.id;
   }
 
-  /** The id of a director or distributor, who is added if new. */
+  /**
+   * The id of a director or distributor, who is added if new.
+   * @throws ConflictException when another request adds the same one at the same time
+   */
   async idOrNew(
     entity: typeof Director | typeof Distributor,
     name: string,
@@ -43,7 +46,15 @@ export class CatalogueService {
   ): Promise<number> {
     const target: EntityTarget<Director> = entity;
     const known = await manager.findOneBy(target, { name });
-    return (known ?? (await manager.save(target, { name }))).id;
+    if (known) return known.id;
+    try {
+      return (await manager.save(target, { name })).id;
+    } catch (error) {
+      // Asked outside the transaction, which may be of no more use, and which does not see what others committed.
+      const exists = await this.dataSource.manager.exists(target, { where: { name }, cache: false });
+      if (!exists) throw error;
+      throw new ConflictException(`${name} was added at the same time; send the request again`);
+    }
   }
 }
 

@@ -1,10 +1,11 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { z } from 'zod';
 import { CatalogueService } from '../films/catalogue.service.js';
+import { text } from '../films/films.schemas.js';
 import { StatisticsService, type Totals } from './statistics.service.js';
 
 const directorsQuery = z.strictObject({
-  genre: z.string().min(1).optional(),
+  genre: text(100).optional(),
   take: z.coerce.number().int().min(1).max(100).default(10),
 });
 
