@@ -1,0 +1,5 @@
+const numbered = (prefix: string, last: number, digits: number): string[] =>
+  Array.from({ length: last }, (_, i) => prefix + String(i + 1).padStart(digits, '0'));
+
+/** The cases of django-cacheops' suite, and those in which it fails and this package must not. */
+export const CASE_IDS: readonly string[] = [...numbered('CO-', 152, 3), ...numbered('CO-X', 20, 2)];
