@@ -1,4 +1,4 @@
-import { type DynamicModule, Inject, Module, type Type } from '@nestjs/common';
+import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { CacheOpsConfigError } from './cacheops.errors.js';
 import type { ProfileRule } from './core/profile.js';

@@ -124,7 +124,7 @@ const isObserved = (name: string, names: readonly string[] | undefined): boolean
 const definedOf = (extras: CacheOpsModuleExtras): CacheOpsModuleExtras =>
   Object.fromEntries(
     Object.entries(extras).filter(([, value]) => value !== undefined),
-  ) as CacheOpsModuleExtras;
+  );
 
 function topology({ options, sources }: CacheOpsRuntime): string {
   if (!options.enabled) return 'Switched off: everything passes through';

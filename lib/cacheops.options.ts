@@ -114,36 +114,33 @@ const OPTION_NAMES = [
   'isGlobal',
 ] as const satisfies readonly (keyof CacheOpsOptions)[];
 
+const NO_DEFAULTS = { redis: undefined, entities: [], dataSources: undefined, logger: undefined };
+
 /**
  * Checks the options and completes them with `DEFAULTS`.
  * @throws CacheOpsConfigError that names the option, what was expected and what was given
  */
 export function resolveOptions(options: CacheOpsOptions = {}): ResolvedOptions {
-  const given = parseRecord(ROOT, options, OPTION_NAMES);
-  const ttl = parseDuration('ttl', given.ttl ?? DEFAULTS.ttl);
-  if (given.redis !== undefined && given.memory !== undefined) {
+  const chosen = parseRecord(ROOT, options, OPTION_NAMES);
+  const given = { ...NO_DEFAULTS, ...DEFAULTS, ...chosen };
+  const ttl = parseDuration('ttl', given.ttl);
+  if (chosen.redis !== undefined && chosen.memory !== undefined) {
     throw new CacheOpsConfigError('memory', 'no memory options beside redis', given.memory);
   }
   return Object.freeze({
-    enabled: parseBoolean('enabled', given.enabled ?? DEFAULTS.enabled),
+    enabled: parseBoolean('enabled', given.enabled),
     redis: given.redis === undefined ? undefined : parseRedis(given.redis),
-    memory: parseMemory(given.memory ?? {}),
-    prefix:
-      typeof given.prefix === 'function' ? DEFAULTS.prefix : parsePrefix(given.prefix ?? DEFAULTS.prefix),
+    memory: parseMemory(given.memory),
+    prefix: typeof given.prefix === 'function' ? DEFAULTS.prefix : parsePrefix(given.prefix),
     keyspace: typeof given.prefix === 'function' ? (given.prefix as () => string) : undefined,
     ttl,
-    entities: Object.freeze(
-      given.entities === undefined ? [] : parseEntityRules('entities', given.entities, ttl),
-    ),
+    entities: Object.freeze(parseEntityRules('entities', given.entities, ttl)),
     dataSources: given.dataSources === undefined ? undefined : parseNames('dataSources', given.dataSources),
-    timeouts: parseTimeouts(given.timeouts ?? {}),
-    onRedisFailure: parseChoice('onRedisFailure', given.onRedisFailure ?? DEFAULTS.onRedisFailure, [
-      'degrade',
-      'fail',
-    ]),
-    pendTtl: parseDuration('pendTtl', given.pendTtl ?? DEFAULTS.pendTtl),
+    timeouts: parseTimeouts(given.timeouts),
+    onRedisFailure: parseChoice('onRedisFailure', given.onRedisFailure, ['degrade', 'fail']),
+    pendTtl: parseDuration('pendTtl', given.pendTtl),
     logger: given.logger === undefined ? undefined : parseLogger(given.logger),
-    isGlobal: parseBoolean('isGlobal', given.isGlobal ?? DEFAULTS.isGlobal),
+    isGlobal: parseBoolean('isGlobal', given.isGlobal),
   });
 }
 

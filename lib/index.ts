@@ -33,5 +33,5 @@ export {
   type Dependency,
   type RowCondition,
   type RowsDependency,
-} from './service/dependency.js';
+} from './core/entity-dependency.js';
 export type { ByArguments, WrapOptions, Wrapped, WrappedEntry } from './service/wrapped.js';

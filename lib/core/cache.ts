@@ -1,4 +1,4 @@
-import type { CacheDriver, ReadReply, TableShape, TokenState } from '../drivers/cache-driver.interface.js';
+import type { CacheDriver, TableShape, TokenState } from '../drivers/cache-driver.interface.js';
 import { CacheOpsError } from '../cacheops.errors.js';
 import type { CacheContext } from './cache-context.js';
 import type { Clock } from './clock.js';
@@ -255,13 +255,7 @@ export class Cache {
 /** The result of `work`, or what `late` says when it takes longer than `ms` milliseconds. */
 function within<T, L>(work: Promise<T>, ms: number, late: () => L): Promise<T | L> {
   return new Promise<T | L>((resolve, reject) => {
-    const timer = setTimeout(() => {
-      try {
-        resolve(late());
-      } catch (error) {
-        reject(error as Error);
-      }
-    }, ms);
+    const timer = setTimeout(() => void Promise.resolve().then(late).then(resolve, reject), ms);
     timer.unref();
     work.then(resolve, reject).finally(() => clearTimeout(timer));
   });

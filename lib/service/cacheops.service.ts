@@ -7,7 +7,7 @@ import type { CacheEvent, CacheStats, Instrumentation } from '../core/instrument
 import { EVERYTHING } from '../core/token.js';
 import type { Changes } from '../invalidation/transaction-frames.js';
 import { parseDuration, type Duration } from '../options/parse.js';
-import { dep, type Dependency } from './dependency.js';
+import { dep, type Dependency } from '../core/entity-dependency.js';
 import { DependencyResolver } from './dependency-resolver.js';
 import { Values, type ValueServices } from './values.js';
 import { WrapKeys, wrapFunction, type Wrapped, type WrapOptions } from './wrapped.js';
@@ -113,11 +113,13 @@ export class CacheOpsService {
    * A function that caches its results by its arguments.
    * @throws CacheOpsConfigError when `key` is needed: the function has no name, or one that is wrapped already
    */
-  wrap<A extends unknown[], R>(
-    fn: (...args: A) => R | Promise<R>,
-    options: WrapOptions<A> = {},
-  ): Wrapped<A, R> {
-    return wrapFunction(fn, this.wrapKeys.of(fn, options.key), options, this);
+  wrap<F extends (...args: never[]) => unknown>(
+    fn: F,
+    options: WrapOptions<Parameters<F>> = {},
+  ): Wrapped<Parameters<F>, Awaited<ReturnType<F>>> {
+    // Inferred from the function alone: options may look at fewer arguments.
+    const call = fn as unknown as (...args: Parameters<F>) => Awaited<ReturnType<F>>;
+    return wrapFunction(call, this.wrapKeys.of(call, options.key), options, this);
   }
 
   /**

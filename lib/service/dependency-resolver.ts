@@ -4,7 +4,7 @@ import type { EntityModel } from '../core/entity-model.js';
 import { tableToken, tagToken, type Token } from '../core/token.js';
 import type { Effect } from '../invalidation/effect.js';
 import type { Changes } from '../invalidation/transaction-frames.js';
-import { isRowsDependency, type Dependency } from './dependency.js';
+import { isRowsDependency, type Dependency } from '../core/entity-dependency.js';
 
 interface Meaning {
   readonly rows: readonly TableDependency[];

@@ -1,7 +1,7 @@
 import { CacheOpsConfigError, CacheOpsSerializationError } from '../cacheops.errors.js';
 import { hashText, keyPart } from '../core/cache-key.js';
 import type { Duration } from '../options/parse.js';
-import type { Dependency } from './dependency.js';
+import type { Dependency } from '../core/entity-dependency.js';
 
 /** A list, or a function of the call's arguments that returns it. */
 export type ByArguments<A extends unknown[], T> = readonly T[] | ((...args: A) => readonly T[]);

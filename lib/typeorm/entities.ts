@@ -62,7 +62,11 @@ export class Entities implements EntityModel {
 
   private instance(entity: object): readonly Found[] {
     const found = this.find(entity.constructor as never);
-    if (found.length === 0) throw this.unknown('an object of an entity class', entity);
+    if (found.length === 0)
+      throw this.unknown(
+        'an object of an entity class (of others, dep(Entity, { id }) tells the entity)',
+        entity,
+      );
     return found;
   }
 

@@ -18,7 +18,7 @@ export const LAYERS = {
   cli: ['core', 'invalidation'],
   integrations: ['core', 'drivers', 'invalidation'],
   options: ['core'],
-  service: ['core', 'invalidation'],
+  service: ['core', 'invalidation', 'options'],
   testing: ['core', 'drivers', 'near-cache', 'invalidation', 'locks'],
 };
 

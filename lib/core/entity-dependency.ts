@@ -1,4 +1,4 @@
-import type { EntityClass, EntityLike, EntitySchemaLike } from '../core/entity-model.js';
+import type { EntityClass, EntityLike, EntitySchemaLike } from './entity-model.js';
 
 const ROWS = Symbol.for('nestjs-cacheops.rows');
 
@@ -31,7 +31,7 @@ export type ConditionValue<V> =
       : V extends readonly unknown[] | ((...args: never[]) => unknown)
         ? never
         : V extends object
-          ? OneOf<RowCondition<V> | string | number | bigint>
+          ? OneOf<V | RowCondition<V> | string | number | bigint>
           : null;
 
 /** AND of properties; `'address.city'` is the same as `{ address: { city } }`. */
