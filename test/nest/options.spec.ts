@@ -57,7 +57,7 @@ describe('what is accepted', () => {
     [{ redis: 'rediss://u:p@h:1/2' }, { redis: 'rediss://u:p@h:1/2' }],
     [{ redis: '/run/redis.sock' }, { redis: '/run/redis.sock' }],
     [{ redis: { host: 'h' } }, { redis: { host: 'h' } }],
-    [{ redis: client as never }, { redis: client }],
+    [{ redis: client }, { redis: client }],
     [{ prefix: '' }, { prefix: '', keyspace: undefined }],
     [{ dataSources: ['a', 'a', 'b'] }, { dataSources: ['a', 'b'] }],
   ])('%j', (options, expected) => {

@@ -425,7 +425,7 @@ describe.each(BACKENDS)('CacheOpsService on %s', (name, backend) => {
         read: cacheOps.wrap(
           async function read(this: unknown, id: number) {
             return (this as { n: number }).n + id;
-          } as (id: number) => Promise<number>,
+          },
           { deps: (id) => [dep(Article, { categoryId: id })], tags: (id) => [`c${id}`], ttl: '1m' },
         ),
       };
