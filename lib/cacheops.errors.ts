@@ -65,7 +65,7 @@ export function describe(value: unknown): string {
     return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);
   if (typeof value === 'function') return `function ${value.name || '(anonymous)'}`;
   if (value === null || typeof value !== 'object') return String(value);
-  const name = (value).constructor?.name;
+  const name = value.constructor?.name;
   return name && name !== 'Object'
     ? `an instance of ${name}`
     : (JSON.stringify(value)?.slice(0, 80) ?? 'an object');

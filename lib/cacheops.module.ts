@@ -122,9 +122,7 @@ const isObserved = (name: string, names: readonly string[] | undefined): boolean
   names?.includes(name) ?? true;
 
 const definedOf = (extras: CacheOpsModuleExtras): CacheOpsModuleExtras =>
-  Object.fromEntries(
-    Object.entries(extras).filter(([, value]) => value !== undefined),
-  );
+  Object.fromEntries(Object.entries(extras).filter(([, value]) => value !== undefined));
 
 function topology({ options, sources }: CacheOpsRuntime): string {
   if (!options.enabled) return 'Switched off: everything passes through';
