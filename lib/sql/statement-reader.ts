@@ -1,4 +1,5 @@
-import { nodeAt, pathOf, variantOf, type Node } from './ast.js';
+import { nodeAt, variantOf, type Node } from './ast.js';
+import { withoutModifiers } from './modifiers.js';
 import { numberPlaceholders, type NumberedSql } from './placeholders.js';
 import { parseStatements } from './parser.js';
 import { QueryReader } from './query-reader.js';
@@ -13,7 +14,8 @@ import type {
 import type { SqlToken } from './tokenizer.js';
 import { transactionOf } from './transaction.js';
 import { unparsed } from './unparsed.js';
-import { UnfollowedWrite, WriteReader, nestedWrites } from './write-reader.js';
+import { WriteReader, nestedWrites } from './write-reader.js';
+import { UnfollowedWrite } from './write-targets.js';
 import { definitionEffects } from './definition-reader.js';
 
 const READS = /^(?:SELECT|WITH|VALUES|TABLE|\()/i;
@@ -45,6 +47,14 @@ export class StatementReader {
     const explained = explainedStatement(text.sql);
     if (explained !== undefined) return this.explained(explained);
     if (isSessionStatement(text.sql)) return { kind: 'session' };
+    const plain = withoutModifiers(text, this.catalog.dialect);
+    const analysis = this.parse(plain.text);
+    return plain.ignores && analysis.kind === 'write'
+      ? { kind: 'write', effects: analysis.effects.map(withoutAssigned) }
+      : analysis;
+  }
+
+  private parse(text: NumberedSql): StatementAnalysis {
     const parsed = parseStatements(text.sql, this.catalog.dialect);
     const [node] = parsed ?? [];
     if (!node || parsed?.length !== 1) return this.unparsedStatement(text);
@@ -110,13 +120,8 @@ export class StatementReader {
     if (kind === 'Insert') return writer.insert(node);
     if (kind === 'Update') return writer.update(node);
     if (kind === 'Delete') return writer.delete(node);
-    if (kind === 'Merge') return writer.wholeFrom([{ relation: node['table'] }], false);
-    if (kind === 'Copy') return node['to'] === true ? [] : writer.wholeNamed([this.copyTarget(node)]);
-    return undefined;
-  }
-
-  private copyTarget(node: Node): readonly string[] | undefined {
-    return pathOf(nodeAt(nodeAt(node, 'source'), 'Table')?.['table_name'], this.catalog.dialect);
+    if (kind === 'Merge') return writer.merge(node);
+    return kind === 'Copy' ? writer.copy(node) : undefined;
   }
 
   /** A write inside another statement: its tables, whatever it does there. */
@@ -133,6 +138,9 @@ const tableEffect = ({ table }: WriteEffect): WriteEffect => ({
   columns: '*',
   returning: false,
 });
+
+/** `UPDATE IGNORE` stores another value where the one it was given does not fit. */
+const withoutAssigned = ({ assigned: _assigned, ...effect }: WriteEffect): WriteEffect => effect;
 
 function splitStatements(tokens: readonly SqlToken[]): readonly (readonly SqlToken[])[] {
   const parts: SqlToken[][] = [[]];
