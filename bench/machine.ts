@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { DataSource } from 'typeorm';
 import { createDatabase } from '../test/support/databases.js';
@@ -6,7 +6,7 @@ import { ownRedis } from './world.js';
 
 /** One line about where the numbers come from. */
 export async function machine(): Promise<string> {
-  const installed = ['typeorm', 'ioredis', 'pg'].map((name) => `${name} ${versionOf(name)}`);
+  const installed = await Promise.all(['typeorm', 'ioredis', 'pg'].map(versionOf));
   const parts = [
     `${cpus().length} cores`,
     `Node ${process.versions.node}`,
@@ -18,9 +18,10 @@ export async function machine(): Promise<string> {
   return parts.join(', ');
 }
 
-function versionOf(name: string): string {
-  const { version } = createRequire(import.meta.url)(`${name}/package.json`) as { version: string };
-  return version;
+async function versionOf(name: string): Promise<string> {
+  const file = new URL(`../node_modules/${name}/package.json`, import.meta.url);
+  const { version } = JSON.parse(await readFile(file, 'utf8')) as { version: string };
+  return `${name} ${version}`;
 }
 
 async function postgresVersion(): Promise<string> {

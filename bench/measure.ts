@@ -21,6 +21,8 @@ export interface Measured {
   readonly concurrency: number;
   /** Microseconds an operation takes, as the whole slice divided by its operations. */
   readonly micros: Spread;
+  /** Microseconds of processor time of this process; what other processes do to the machine matters less here. */
+  readonly processor: Spread;
   /** By the name of another case: how many times as fast as that one, round by round. */
   readonly speedOver: ReadonlyMap<string, Spread>;
   /** Counted over all operations, per operation. */
@@ -49,6 +51,7 @@ export async function measure(
 
 class Run {
   readonly micros: number[] = [];
+  private readonly processor: number[] = [];
   private turn = 0;
   private operations = 0;
   private counted = 0;
@@ -67,16 +70,19 @@ class Run {
     while (spent < warmUp) {
       spent += await this.operate(few);
       done += few;
+      await breathe();
     }
     this.operations = Math.max(few, done === 0 ? 0 : Math.ceil((slice * done) / spent));
   }
 
   async slice(): Promise<void> {
     const before = this.subject.counts?.();
+    const processorBefore = process.cpuUsage();
     this.micros.push(((await this.operate(this.operations)) * 1000) / this.operations);
+    const { user, system } = process.cpuUsage(processorBefore);
+    this.processor.push((user + system) / this.operations);
     this.counted += this.operations;
-    // What an operation leaves to be done after it (settle) has been sent by then.
-    await setImmediate();
+    await breathe();
     const after = this.subject.counts?.();
     if (before && after) this.total = combine(this.total, combine(after, before, -1));
   }
@@ -98,6 +104,7 @@ class Run {
       name: this.subject.name,
       concurrency: this.concurrency,
       micros: spreadOf(this.micros),
+      processor: spreadOf(this.processor),
       speedOver: new Map(
         others.map((other) => [
           other.subject.name,
@@ -145,6 +152,15 @@ class Run {
     }
     return spent;
   }
+}
+
+/**
+ * Work that never waits for a socket starves all sockets. Two turns: what operations leave to be done after them is
+ * sent (settle), and replies are read before their deadlines pass.
+ */
+async function breathe(): Promise<void> {
+  await setImmediate();
+  await setImmediate();
 }
 
 function combine(one: Counts, other: Counts, factor = 1): Counts {

@@ -83,10 +83,11 @@ function targetTable(outcomes: readonly Outcome[]): string {
 
 function rowsOf({ comparison, measured }: Outcome): string[][] {
   const base = comparison.cases[0]?.name ?? '';
-  const head = ['case', 'at a time', 'us', `speed, of ${base}`, 'counted, each'];
-  const body = measured.map(({ name, concurrency, micros, speedOver, counts }) => {
+  const head = ['case', 'at a time', 'us', 'us of CPU', `speed, of ${base}`, 'counted, each'];
+  const body = measured.map(({ name, concurrency, micros, processor, speedOver, counts }) => {
     const speed = speedOver.get(base);
-    return [name, String(concurrency), spread(micros), speed ? ratio(speed) : '1', countText(counts)];
+    const times = [spread(micros), spread(processor)];
+    return [name, String(concurrency), ...times, speed ? ratio(speed) : '1', countText(counts)];
   });
   return [head, ...body];
 }

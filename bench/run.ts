@@ -1,5 +1,5 @@
 import type { ComparisonFactory } from './comparison.js';
-import { findById, findRows } from './comparisons/queries.js';
+import { findById, findRows, getOne } from './comparisons/queries.js';
 import { invalidation } from './comparisons/invalidation.js';
 import { pieces } from './comparisons/pieces.js';
 import { saves } from './comparisons/saves.js';
@@ -8,7 +8,15 @@ import { FULL, measure, SMOKE } from './measure.js';
 import { machine } from './machine.js';
 import { printComparison, writeResults, type Outcome } from './report.js';
 
-const ALL: readonly ComparisonFactory[] = [sharedHit, findRows, findById, invalidation, ...saves, ...pieces];
+const ALL: readonly ComparisonFactory[] = [
+  sharedHit,
+  findRows,
+  findById,
+  getOne,
+  invalidation,
+  ...saves,
+  ...pieces,
+];
 
 /**
  * @param args `--smoke`: a few operations of everything, counted and not timed; other words: only the comparisons
@@ -19,10 +27,12 @@ export async function main(args: readonly string[]): Promise<number> {
   const smoke = args.includes('--smoke');
   const words = args.filter((arg) => !arg.startsWith('--'));
   const chosen = ALL.filter(({ title }) => words.length === 0 || words.some((word) => title.includes(word)));
+  const where = await machine();
+  console.log(where);
   const outcomes: Outcome[] = [];
   for (const factory of chosen) outcomes.push(await compare(factory, smoke));
   if (smoke) console.log(`${outcomes.length} comparisons measure what they say`);
-  else if (words.length === 0) await writeResults(outcomes, await machine());
+  else if (words.length === 0) await writeResults(outcomes, where);
   return 0;
 }
 

@@ -111,7 +111,7 @@ const subjectOf = (metadata: EntityMetadata, op: CacheOp): ReadSubject => ({
 });
 
 function planOf(door: ReadDoor, subject: ReadSubject, sql: string, params: readonly unknown[]): ReadPlan {
-  const decision = door.decide(subject, undefined, sql, params);
+  const decision = door.decide(subject, undefined, () => ({ sql, params, variant: '' }));
   if ('refusal' in decision) throw new Error(decision.refusal);
   return decision;
 }

@@ -58,6 +58,19 @@ const findOneBy: Query = {
   },
 };
 
+/** The way to a hit when the front door of find options is not passed. */
+const builder: Query = {
+  title: 'getOne by id through the query builder (PostgreSQL)',
+  parameters: ROWS,
+  rows: 1,
+  targets: [1, 64].map((concurrency): Target => ({ name: MEMORY, concurrency, speed: 12 })),
+  run: async (repository, turn, cache) => {
+    const select = repository.createQueryBuilder('article').where({ id: 1 + (turn % ROWS) });
+    const found = await (cache ? select.cache(true) : select).getOne();
+    return found ? [found] : [];
+  },
+};
+
 async function create(query: Query): Promise<Comparison> {
   const redis = await ownRedis();
   const database = await ArticleDatabase.create('postgres');
@@ -128,3 +141,4 @@ async function sameResults(ways: readonly Way[], { rows }: Query): Promise<void>
 
 export const findRows: ComparisonFactory = { title: find.title, create: () => create(find) };
 export const findById: ComparisonFactory = { title: findOneBy.title, create: () => create(findOneBy) };
+export const getOne: ComparisonFactory = { title: builder.title, create: () => create(builder) };

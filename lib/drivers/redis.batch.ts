@@ -1,3 +1,6 @@
+// Taken at load: fake timers of an application's tests replace the global one, and then nothing would ever be sent.
+const nextTick = process.nextTick.bind(process);
+
 /** The part of a socket that gathers writes. */
 export interface Corkable {
   cork(): unknown;
@@ -18,7 +21,7 @@ export class WriteBatch {
     this.#corked = stream;
     stream.cork();
     // After the microtasks, in which the replies to one batch send the next one.
-    process.nextTick(() => {
+    nextTick(() => {
       if (this.#corked === stream) this.#corked = undefined;
       stream.uncork();
     });
