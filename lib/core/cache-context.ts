@@ -5,6 +5,14 @@ interface ContextState {
   readonly bypass: boolean;
   /** Writes restamp nothing. */
   readonly silent: boolean;
+  /** The fill whose load is running. */
+  readonly fill?: FillScope;
+}
+
+/** What happens while a value is computed. */
+interface FillScope {
+  tainted: boolean;
+  readonly outer: FillScope | undefined;
 }
 
 const ON: ContextState = { bypass: false, silent: false };
@@ -37,6 +45,18 @@ export class CacheContext {
 
   withoutInvalidation<T>(fn: () => T): T {
     return this.storage.run({ ...this.state, silent: true }, fn);
+  }
+
+  /** Runs a load; tells whether it read anything that only its own transaction may see. */
+  async filling<T>(load: () => Promise<T>): Promise<{ readonly value: T; readonly tainted: boolean }> {
+    const fill: FillScope = { tainted: false, outer: this.state.fill };
+    const value = await this.storage.run({ ...this.state, fill }, load);
+    return { value, tainted: fill.tainted };
+  }
+
+  /** Called by whatever reads what is not committed, or a snapshot: no load around it may be stored or shared (law 7). */
+  taint(): void {
+    for (let fill = this.storage.getStore()?.fill; fill; fill = fill.outer) fill.tainted = true;
   }
 
   private get state(): ContextState {

@@ -58,6 +58,8 @@ export interface CacheSettings {
 interface Landed<T> {
   readonly value: T;
   readonly payload: Buffer | undefined;
+  /** Made of what only the transaction of its caller may see. */
+  readonly tainted?: boolean;
 }
 
 /**
@@ -187,7 +189,7 @@ export class Cache {
     const landed = await within(running, loadTimeout, () => undefined);
     if (landed?.payload) return lookup.codec.decode(landed.payload);
     // A value that cannot be stored cannot be copied either, and two callers must not share one mutable graph.
-    return landed && isPrimitive(landed.value) ? landed.value : this.load(lookup);
+    return landed && !landed.tainted && isPrimitive(landed.value) ? landed.value : this.load(lookup);
   }
 
   /** The only way into the cache. */
@@ -199,7 +201,11 @@ export class Cache {
     const stamps = await this.pin(lookup, seen);
     flight.stamps = stamps;
     flight.loadStartedAt = this.flights.tick();
-    const value = await this.load(lookup);
+    const { value, tainted } = await this.context.filling(() => this.load(lookup));
+    if (tainted) {
+      this.instrumentation.refuse(lookup.key, lookup.label, 'transaction');
+      return { value, payload: undefined, tainted };
+    }
     const payload = lookup.codec.encode(value);
     if (payload === undefined) this.instrumentation.refuse(lookup.key, lookup.label, 'unserialisable');
     else if (stamps) await this.store(lookup, payload, stamps);

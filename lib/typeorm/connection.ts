@@ -65,6 +65,7 @@ export class ObservedConnection {
   }
 
   query(sql: string, params: readonly unknown[] = [], structured = false): Promise<unknown> {
+    if (this.bypass) this.shared.context.taint();
     if (isPlainRead(sql)) return this.execute(sql, params, structured);
     const statement = { sql, params, structured };
     const analysis = this.shared.analyser.analyse(sql);

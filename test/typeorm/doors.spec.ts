@@ -1,17 +1,18 @@
-import type { ObjectLiteral } from 'typeorm';
+import type { ObjectLiteral, Repository } from 'typeorm';
 import { cachedSource, type CachedSource } from '../support/cached-data-source.js';
 import { DATABASES } from '../support/databases.js';
 import { Item, Label, Note, Shelf, SHOP } from './shop.entities.js';
 
 describe.each(DATABASES)('doors of TypeORM on %s', (kind) => {
   let source: CachedSource;
-  const repo = <T extends ObjectLiteral>(entity: new () => T) => source.dataSource.getRepository(entity);
+  const repo = <T extends ObjectLiteral>(entity: new () => T): Repository<T> =>
+    source.dataSource.getRepository(entity);
   const reads = (work: () => Promise<unknown>) => source.log.readsDuring(work);
 
   beforeAll(async () => {
     source = await cachedSource(kind, { entities: SHOP });
-    const [a, b] = await repo(Shelf).save([{ name: 'a' }, { name: 'b' }]);
-    const [red, blue] = await repo(Label).save([{ text: 'red' }, { text: 'blue' }]);
+    const [a, b] = (await repo(Shelf).save([{ name: 'a' }, { name: 'b' }])) as [Shelf, Shelf];
+    const [red, blue] = (await repo(Label).save([{ text: 'red' }, { text: 'blue' }])) as [Label, Label];
     await repo(Item).save([
       { title: 'one', shelf: a, stock: 1, labels: [red], notes: [{ text: 'n1' }, { text: 'n2' }] },
       { title: 'two', shelf: b, stock: 2, labels: [red, blue] },
