@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import type { EntityManager, EntityTarget, ObjectLiteral, Repository } from 'typeorm';
 import type { CacheDriver } from '../../lib/drivers/cache-driver.interface.js';
 import { GuardedDriver } from '../../lib/drivers/guarded.driver.js';
@@ -6,7 +7,7 @@ import { RedisDriver } from '../../lib/drivers/redis.driver.js';
 import { ChaosDriver } from '../../lib/testing/chaos.driver.js';
 import { cachedSource, type CachedSource, type CachedSourceOptions } from '../support/cached-data-source.js';
 import type { DatabaseKind } from '../support/databases.js';
-import { redisUrl, uniquePrefix } from '../support/redis.js';
+import { dropPrefix, redisUrl, uniquePrefix } from '../support/redis.js';
 
 export const BACKENDS = ['memory', 'redis'] as const;
 export type Backend = (typeof BACKENDS)[number];
@@ -21,6 +22,8 @@ export interface SuiteOptions extends Omit<CachedSourceOptions, 'driver'> {
 class ResettableDriver implements CacheDriver {
   readonly capabilities: CacheDriver['capabilities'];
   chaos = new ChaosDriver(new MemoryDriver());
+  private readonly root = uniquePrefix();
+  private resets = 0;
 
   constructor(private readonly backend: Backend) {
     this.capabilities = { shared: backend === 'redis' };
@@ -28,7 +31,17 @@ class ResettableDriver implements CacheDriver {
 
   async reset(): Promise<void> {
     await this.chaos.close();
-    this.chaos = new ChaosDriver(await newDriver(this.backend));
+    this.chaos = new ChaosDriver(
+      this.backend === 'memory' ? new MemoryDriver() : await redisDriver(`${this.root}${++this.resets}:`),
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.chaos.close();
+    if (this.backend === 'memory') return;
+    const client = new Redis(redisUrl());
+    await dropPrefix(client, this.root);
+    client.disconnect();
   }
 
   read: CacheDriver['read'] = (...args) => this.chaos.read(...args);
@@ -39,12 +52,10 @@ class ResettableDriver implements CacheDriver {
   restamp: CacheDriver['restamp'] = (...args) => this.chaos.restamp(...args);
   registries: CacheDriver['registries'] = (...args) => this.chaos.registries(...args);
   delete: CacheDriver['delete'] = (...args) => this.chaos.delete(...args);
-  close: CacheDriver['close'] = () => this.chaos.close();
 }
 
 /** The driver as the module builds it. */
-export async function newDriver(backend: Backend, prefix = uniquePrefix()): Promise<CacheDriver> {
-  if (backend === 'memory') return new MemoryDriver();
+async function redisDriver(prefix: string): Promise<CacheDriver> {
   const guarded = new GuardedDriver(await RedisDriver.create({ redis: redisUrl(), prefix }), {
     readTimeout: 5_000,
   });
