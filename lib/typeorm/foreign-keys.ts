@@ -1,7 +1,7 @@
 import type { DataSource, EntityMetadata } from 'typeorm';
 import type { Effect, RowImage } from '../invalidation/effect.js';
 import type { RegistryCache } from '../invalidation/registry-cache.js';
-import type { SqlDialect } from '../sql/sql.types.js';
+import type { SqlDialect, ValueClass } from '../sql/sql.types.js';
 import type { TableFacts, TypeOrmCatalog } from './catalog.js';
 import type { RowImages } from './row-images.js';
 import type { Execute } from './statement.js';
@@ -14,6 +14,15 @@ interface ForeignKey {
   readonly onDelete: string;
   readonly onUpdate: string;
 }
+
+/** Values of a row by column, raw: as the driver gave them and takes them. */
+type KeyRow = ReadonlyMap<string, unknown>;
+
+/** Classes whose canonical text, bound as a parameter, finds the very rows that it stands for. */
+const BINDABLE: ReadonlySet<ValueClass> = new Set(['integer', 'uuid', 'text']);
+
+/** Cascades deeper than this, in a tree that hangs on itself, are followed by table. */
+const MAX_DEPTH = 16;
 
 const ACTIONS = new Set(['CASCADE', 'SET NULL', 'SET DEFAULT']);
 
@@ -57,15 +66,19 @@ export class ForeignKeys {
     if (keys.length === 0) return [];
     if (plan.source.kind !== 'delete') return this.unknownClosure(plan.table.id);
     const rows = await this.parentRows(plan, keys, params, execute);
-    return this.follow(plan.table.id, rows, execute, new Set([plan.table.id]));
+    return this.follow(plan.table, rows, execute, MAX_DEPTH);
   }
 
   /** The closure as far as it follows from the plan alone; for statements that need no images. */
-  closureOf(plan: WritePlan): readonly Effect[] {
-    const keys = this.keysOf(plan);
-    if (keys.length === 0) return [];
-    if (plan.source.kind !== 'delete' || !plan.images) return this.unknownClosure(plan.table.id);
-    return this.deletions(plan.table.id).map((key) => this.effect(key, plan.images as readonly RowImage[]));
+  closureOf({ source, table, columns, images }: WritePlan): readonly Effect[] {
+    if (this.keysOf({ source, table, columns }).length === 0) return [];
+    if (source.kind !== 'delete') return this.unknownClosure(table.id);
+    if (!images) return this.unknownDeletions(table.id);
+    return this.deletions(table.id).flatMap((key) => {
+      const rows = images.map((image) => imageOf(childKeys(key, image), key.columns, key.child));
+      const effect = { table: key.child.id, columns: changedColumns(key), images: withAfter(key, rows) };
+      return key.onDelete === 'CASCADE' ? [effect, ...this.unknownDeletions(key.child.id)] : [effect];
+    });
   }
 
   private collect(metadata: EntityMetadata): void {
@@ -90,7 +103,11 @@ export class ForeignKeys {
   }
 
   /** Key columns of the plan's table that decide about other tables in this statement. */
-  private keysOf({ source, table, columns }: WritePlan): readonly string[] {
+  private keysOf({
+    source,
+    table,
+    columns,
+  }: Pick<WritePlan, 'source' | 'table' | 'columns'>): readonly string[] {
     if (source.kind === 'insert') return [];
     if (source.kind !== 'update') return unique(this.deletions(table.id).flatMap((key) => key.referenced));
     const updates = (this.byParent.get(table.id) ?? []).filter(({ onUpdate }) => ACTIONS.has(onUpdate));
@@ -107,59 +124,57 @@ export class ForeignKeys {
     return children.map((child) => ({ table: child, columns: '*' as const, images: undefined }));
   }
 
+  /** What may follow from the deletion of rows that nobody knows. A key that is set to NULL takes no row with it. */
+  private unknownDeletions(table: string, seen = new Set<string>([table])): readonly Effect[] {
+    return this.deletions(table).flatMap((key) => {
+      const { child, onDelete } = key;
+      const effect = { table: child.id, columns: changedColumns(key), images: undefined };
+      if (onDelete !== 'CASCADE' || seen.has(child.id)) return [effect];
+      seen.add(child.id);
+      return [effect, ...this.unknownDeletions(child.id, seen)];
+    });
+  }
+
+  /** Key values of the rows that go, as they can be bound in a statement. */
   private async parentRows(
     { source, table, images }: WritePlan,
     keys: readonly string[],
     params: readonly unknown[],
     execute: Execute,
-  ): Promise<readonly RowImage[] | undefined> {
-    if (images?.every((image) => keys.every((key) => image.has(key)))) return images;
+  ): Promise<readonly KeyRow[] | undefined> {
+    const isBindable = keys.every((key) => BINDABLE.has(table.columns.get(key)?.valueClass ?? 'opaque'));
+    if (isBindable && images?.every((image) => keys.every((key) => image.has(key)))) return images;
     if (!source.image) return undefined;
     const bound = source.image.params.map((index) => params[index]);
     const rows = await this.images.select({ table, source }, keys, source.image.from, bound, execute);
-    return rows?.map((row) => imageOfRow(row, keys, table));
+    return rows?.map((row) => new Map(Object.entries(row)));
   }
 
   private async follow(
-    parent: string,
-    rows: readonly RowImage[] | undefined,
+    parent: TableFacts,
+    rows: readonly KeyRow[] | undefined,
     execute: Execute,
-    seen: ReadonlySet<string>,
+    depth: number,
   ): Promise<readonly Effect[]> {
+    if (rows?.length === 0) return [];
+    if (!rows || depth === 0) return this.unknownDeletions(parent.id);
     const effects: Effect[] = [];
-    for (const key of this.deletions(parent)) {
-      if (!rows || seen.has(key.child.id)) {
-        effects.push(
-          { table: key.child.id, columns: '*', images: undefined },
-          ...this.unknownClosure(key.child.id),
-        );
-        continue;
-      }
+    for (const key of this.deletions(parent.id)) {
       const extra = this.childColumns(key);
-      const effect = this.effect(key, rows);
-      const images = extra.length === 0 ? effect.images : await this.childRows(key, rows, extra, execute);
-      effects.push({ ...effect, images: images && withAfter(key, images) });
-      if (key.onDelete === 'CASCADE') {
-        effects.push(...(await this.follow(key.child.id, images, execute, new Set([...seen, key.child.id]))));
-      }
+      const children =
+        extra.length > 0
+          ? await this.childRows(key, rows, extra, execute)
+          : rows.map((row) => childKeys(key, row));
+      const images = children?.map((row) => imageOf(row, [...key.columns, ...extra], key.child));
+      effects.push({
+        table: key.child.id,
+        columns: changedColumns(key),
+        images: images && withAfter(key, images),
+      });
+      if (key.onDelete === 'CASCADE')
+        effects.push(...(await this.follow(key.child, children, execute, depth - 1)));
     }
     return effects;
-  }
-
-  private effect(key: ForeignKey, parents: readonly RowImage[]): Effect {
-    const rows = parents.map((parent) => this.childImage(key, parent));
-    const columns =
-      key.onDelete === 'CASCADE' ? ('*' as const) : new Set([...key.columns, ...key.child.derivedColumns]);
-    return { table: key.child.id, columns, images: withAfter(key, rows) };
-  }
-
-  private childImage({ columns, referenced }: ForeignKey, parent: RowImage): RowImage {
-    const image = new Map<string, string | null>();
-    columns.forEach((column, i) => {
-      const value = parent.get(referenced[i] as string);
-      if (value !== undefined) image.set(column, value);
-    });
-    return image;
   }
 
   /** Columns of the child that are needed and that the parent's key does not tell. */
@@ -172,34 +187,59 @@ export class ForeignKeys {
   }
 
   private async childRows(
-    key: ForeignKey,
-    parents: readonly RowImage[],
+    { child, columns, referenced }: ForeignKey,
+    parents: readonly KeyRow[],
     extra: readonly string[],
     execute: Execute,
-  ): Promise<readonly RowImage[] | undefined> {
-    const { child, columns } = key;
+  ): Promise<readonly KeyRow[] | undefined> {
     const params: unknown[] = [];
     const conditions: string[] = [];
     for (const parent of parents) {
-      const image = this.childImage(key, parent);
-      // A composite key with a NULL part references nothing.
-      if (columns.some((column) => image.get(column) == null)) continue;
-      conditions.push(
-        columns.map((c) => `${this.images.quote(c)} = ${this.place(params, image.get(c))}`).join(' AND '),
-      );
+      const values = referenced.map((name) => parent.get(name));
+      // A composite key with a NULL part is referenced by nothing.
+      if (values.includes(null)) continue;
+      if (values.includes(undefined)) return undefined;
+      const parts = columns.map((name, i) => `${this.images.quote(name)} = ${this.place(params, values[i])}`);
+      conditions.push(`(${parts.join(' AND ')})`);
     }
     if (conditions.length === 0) return [];
-    const needed = [...columns, ...extra];
-    const from = ` FROM ${child.sqlName} WHERE ${conditions.map((c) => `(${c})`).join(' OR ')}`;
+    const from = ` FROM ${child.sqlName} WHERE ${conditions.join(' OR ')}`;
     const source = { table: child.id, kind: 'delete', columns: '*', returning: false } as const;
-    const rows = await this.images.select({ table: child, source }, needed, from, params, execute);
-    return rows?.map((row) => imageOfRow(row, needed, child));
+    const rows = await this.images.select(
+      { table: child, source },
+      [...columns, ...extra],
+      from,
+      params,
+      execute,
+    );
+    return rows?.map((row) => new Map(Object.entries(row)));
   }
 
   private place(params: unknown[], value: unknown): string {
     params.push(value);
     return this.dialect === 'postgres' ? `$${params.length}` : '?';
   }
+}
+
+const changedColumns = ({ onDelete, columns, child }: ForeignKey): Effect['columns'] =>
+  onDelete === 'CASCADE' ? '*' : new Set([...columns, ...child.derivedColumns]);
+
+/** What a row's key says of the rows that reference it. */
+function childKeys({ columns, referenced }: ForeignKey, parent: KeyRow): KeyRow {
+  const row = new Map<string, unknown>();
+  columns.forEach((column, i) => {
+    const value = parent.get(referenced[i] as string);
+    if (value !== undefined) row.set(column, value);
+  });
+  return row;
+}
+
+function imageOf(row: KeyRow, columns: readonly string[], table: TableFacts): RowImage {
+  return imageOfRow(
+    Object.fromEntries(row),
+    columns.filter((column) => row.has(column)),
+    table,
+  );
 }
 
 /** SET NULL: the row stays, without its key. SET DEFAULT: with a key that the metadata does not tell. */

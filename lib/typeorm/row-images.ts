@@ -92,39 +92,43 @@ export class RowImages {
     const canReturn = this.dialect === 'postgres' || (this.dialect === 'mysql' && plan.source.returning);
     if (canReturn) return this.returning(plan, statement, execute);
     const { result } = await this.plain(plan, statement, execute);
-    const image = await this.insertedRow(plan, statement.params, result, execute);
-    return { result, effect: { ...effectOf(plan), images: image ? [image] : undefined } };
+    const images = await this.insertedRows(plan, statement.params, result, execute);
+    return { result, effect: { ...effectOf(plan), images } };
   }
 
-  /** The one row that was just inserted, found by its key. Several rows without RETURNING: not known. */
-  private async insertedRow(
+  /** The rows that were just inserted, found by their keys; not known when the database gave keys to several. */
+  private async insertedRows(
     { table, needed, source }: WritePlan,
     params: readonly unknown[],
     result: StructuredResult,
     execute: Execute,
-  ): Promise<RowImage | undefined> {
-    const [row] = source.rows ?? [];
-    if (!row || source.rows?.length !== 1) return undefined;
-    const key = new Map<string, unknown>();
-    for (const column of table.primaryColumns) {
-      const operand = row.get(column);
-      const generated = column === table.incrementColumn ? await this.insertId(result, execute) : undefined;
-      const value = (operand && bindOperand(operand, params)) ?? generated;
-      if (value === undefined || value === null) return undefined;
-      key.set(column, value);
+  ): Promise<readonly RowImage[] | undefined> {
+    const { rows = [] } = source;
+    const keys: (readonly unknown[])[] = [];
+    for (const row of rows) {
+      const generated = rows.length === 1 ? await this.insertId(table, result, execute) : undefined;
+      const key = table.primaryColumns.map((column) => {
+        const operand = row.get(column);
+        return (
+          (operand && bindOperand(operand, params)) ??
+          (column === table.incrementColumn ? generated : undefined)
+        );
+      });
+      if (key.length === 0 || key.some((value) => value === undefined || value === null)) return undefined;
+      keys.push(key);
     }
-    const where = [...key.keys()].map((c) => `${this.quote(c)} = ?`).join(' AND ');
-    const rows = await this.select(
-      { table, source },
-      needed,
-      ` FROM ${table.sqlName} WHERE ${where}`,
-      [...key.values()],
-      execute,
-    );
-    return rows?.length === 1 ? imageOfRow(rows[0] as Record<string, unknown>, needed, table) : undefined;
+    const one = `(${table.primaryColumns.map((column) => `${this.quote(column)} = ?`).join(' AND ')})`;
+    const from = ` FROM ${table.sqlName} WHERE ${keys.map(() => one).join(' OR ')}`;
+    const found = await this.select({ table, source }, needed, from, keys.flat(), execute);
+    return found?.length === rows.length ? found.map((row) => imageOfRow(row, needed, table)) : undefined;
   }
 
-  private async insertId({ raw }: StructuredResult, execute: Execute): Promise<unknown> {
+  private async insertId(
+    { incrementColumn }: WritePlan['table'],
+    { raw }: StructuredResult,
+    execute: Execute,
+  ): Promise<unknown> {
+    if (incrementColumn === undefined) return undefined;
     if (this.dialect === 'mysql')
       return (raw as { insertId?: number | string } | undefined)?.insertId || undefined;
     const { records } = (await execute('SELECT last_insert_rowid() AS "id"', [], true)) as StructuredResult;

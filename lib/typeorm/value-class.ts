@@ -3,7 +3,7 @@ import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import type { SqlDialect, ValueClass } from '../sql/sql.types.js';
 
 const INTEGER =
-  /^(?:(?:tiny|small|medium|big|unsigned big)?\s?int(?:eger)?|int[248]|year|serial[248]?|(?:big|small)serial)$/;
+  /^(?:(?:tiny|small|medium|big|unsigned big)?\s?int(?:eger)?|int[248]|serial[248]?|(?:big|small)serial)$/;
 const DECIMAL = /^(?:decimal|numeric|dec|fixed|number)$/;
 const TEXT =
   /^(?:(?:var)?char(?:acter)?(?: varying)?|(?:tiny|medium|long)?text|native character|nvarchar|nchar|varying character|clob|enum|simple-enum)$/;
@@ -23,6 +23,8 @@ const FIXED_TYPES: Readonly<Record<string, ValueClass>> = {
   citext: 'folded-text',
 };
 
+const TEMPORAL: ReadonlySet<ValueClass> = new Set(['timestamp', 'date', 'time']);
+
 /** How the database compares values of a column. What is not known to compare exactly is `opaque` (law 5). */
 export function valueClassOf(
   dataSource: DataSource,
@@ -34,7 +36,9 @@ export function valueClassOf(
   if (declared === 'simple-json' || declared === 'simple-array') return 'opaque';
   const type = dataSource.driver.normalizeType(column).toLowerCase();
   if (column.type === Boolean || declared === 'boolean' || declared === 'bool') return 'boolean';
-  if (FIXED_TYPES[type]) return FIXED_TYPES[type];
+  const fixed = FIXED_TYPES[type];
+  // SQLite has no times: their columns hold the text that was written and compare it byte by byte.
+  if (fixed) return dialect === 'sqlite' && TEMPORAL.has(fixed) ? 'text' : fixed;
   if (INTEGER.test(type)) return 'integer';
   if (DECIMAL.test(type)) return 'decimal';
   if (TEXT.test(type) || column.enum) return textClass(dialect, type, column);
@@ -43,7 +47,8 @@ export function valueClassOf(
 
 function textClass(dialect: SqlDialect, type: string, column: ColumnMetadata): ValueClass {
   const collation = column.collation?.toLowerCase();
-  if (dialect === 'mysql') return collation?.endsWith('_bin') && type !== 'char' ? 'text' : 'folded-text';
+  // Binary collations of MySQL ignore trailing blanks as well; only this one compares bytes and nothing else.
+  if (dialect === 'mysql') return collation === 'utf8mb4_0900_bin' && type !== 'char' ? 'text' : 'folded-text';
   if (dialect === 'sqlite') return collation === undefined || collation === 'binary' ? 'text' : 'folded-text';
   // PostgreSQL compares bytes unless the collation is not deterministic; `char(n)` ignores trailing blanks.
   if (type === 'character' || type === 'char') return 'opaque';

@@ -1,7 +1,7 @@
 import { touches, type Effect, type RowImage } from '../invalidation/effect.js';
 import type { RegistryCache } from '../invalidation/registry-cache.js';
 import { bindOperand, bindWhere, canonicalValue } from '../sql/index.js';
-import type { Operand, ValueClass, WriteEffect } from '../sql/sql.types.js';
+import type { ColumnFacts, Operand, ValueClass, WriteEffect } from '../sql/sql.types.js';
 import type { TableFacts } from './catalog.js';
 
 /** What is known of a statement's rows before it runs, and what is missing. */
@@ -118,9 +118,18 @@ function setKnown(
   if (value === null && table.primaryColumns.includes(column)) return;
   if (column === table.incrementColumn && Number(value) === 0) return;
   if (value !== null && LOSSY.has(facts.valueClass)) return;
-  const canonical = canonicalValue(facts, value);
-  if (canonical !== undefined) image.set(column, canonical);
+  const text = imageText(facts, value);
+  if (text !== undefined) image.set(column, text);
 }
+
+/**
+ * No reader compares an opaque column with a value, only with NULL: for its rows' images it is enough to know that
+ * there is a value.
+ */
+const SOME_VALUE = '';
+
+const imageText = (facts: ColumnFacts, value: unknown): string | null | undefined =>
+  facts.valueClass === 'opaque' && value !== null ? SOME_VALUE : canonicalValue(facts, value);
 
 /** Image of a row that the database returned; `label` gives the result's name of a column. */
 export function imageOfRow(
@@ -132,8 +141,8 @@ export function imageOfRow(
   const image = new Map<string, string | null>();
   for (const column of columns) {
     const facts = table.columns.get(column);
-    const canonical = facts && canonicalValue(facts, row[label(column)] ?? null);
-    if (canonical !== undefined) image.set(column, canonical);
+    const text = facts && imageText(facts, row[label(column)] ?? null);
+    if (text !== undefined) image.set(column, text);
   }
   return image;
 }

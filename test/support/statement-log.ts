@@ -3,9 +3,12 @@ import type { Logger } from 'typeorm';
 /** Counts what reaches the database. */
 export class StatementLog implements Logger {
   readonly statements: string[] = [];
+  /** What each statement was bound with. */
+  readonly parameters: (readonly unknown[])[] = [];
 
-  logQuery(query: string): void {
+  logQuery(query: string, parameters?: readonly unknown[]): void {
     this.statements.push(query);
+    this.parameters.push(parameters ?? []);
   }
 
   /** SELECTs only: the number that cacheops' suite calls q. */
@@ -15,6 +18,7 @@ export class StatementLog implements Logger {
 
   clear(): void {
     this.statements.length = 0;
+    this.parameters.length = 0;
   }
 
   /** How many SELECTs `work` sends. */
