@@ -110,6 +110,8 @@ export interface TransactionAnalysis {
   readonly name?: string;
   /** `isolation` and `begin`: the level named, in lower case (`repeatable read`). */
   readonly isolation?: string;
+  /** `commit` and `rollback`: a transaction with the same level begins at once. */
+  readonly chain?: boolean;
 }
 
 /** SET, SHOW, EXPLAIN, PRAGMA, LOCK ...: no effect on data. */

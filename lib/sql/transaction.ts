@@ -16,14 +16,24 @@ const FORMS: readonly (readonly [RegExp, Action])[] = [
     savepointForm(String.raw`(?:ROLLBACK|ABORT)(?:\s+(?:WORK|TRANSACTION))?\s+TO(?:\s+SAVEPOINT)?`),
     'rollback-to',
   ],
-  [/^(?:ROLLBACK|ABORT)(?:\s+(?:WORK|TRANSACTION))?(?:\s+AND\s+NO\s+CHAIN)?$/i, 'rollback'],
-  [/^(?:COMMIT|END)(?:\s+(?:WORK|TRANSACTION))?(?:\s+AND\s+NO\s+CHAIN)?$/i, 'commit'],
+  [endForm('ROLLBACK|ABORT'), 'rollback'],
+  [endForm('COMMIT|END'), 'commit'],
   [savepointForm('SAVEPOINT'), 'savepoint'],
   [savepointForm(String.raw`RELEASE(?:\s+SAVEPOINT)?`), 'release'],
   [/^SET\s+(?:(?:LOCAL|SESSION|GLOBAL)\s+)?(?:CHARACTERISTICS\s+AS\s+)?TRANSACTION\s.*$/is, 'isolation'],
 ];
 
 const MAY_BE_TRANSACTION = /^(?:BEGIN|START|ROLLBACK|ABORT|COMMIT|END|SAVEPOINT|RELEASE|SET)\b/i;
+
+function endForm(verbs: string): RegExp {
+  return new RegExp(
+    `^(?:${verbs})(?:\\s+(?:WORK|TRANSACTION))?(?:\\s+AND\\s+(?:NO\\s+)?CHAIN)?(?:\\s+(?:NO\\s+)?RELEASE)?$`,
+    'i',
+  );
+}
+
+/** The end of one transaction is the beginning of the next. */
+const CHAIN = /\sAND\s+CHAIN\b/i;
 
 function savepointForm(verb: string): RegExp {
   return new RegExp(`^${verb}\\s+(?:${NAME})$`, 'i');
@@ -42,6 +52,7 @@ export function transactionOf(statement: string): TransactionAnalysis | undefine
     action,
     ...(name !== undefined && { name: unquote(name) }),
     ...(level !== undefined && { isolation: level }),
+    ...((action === 'commit' || action === 'rollback') && CHAIN.test(statement) && { chain: true }),
   };
 }
 

@@ -36,6 +36,15 @@ const LOAD_GRAPH = Symbol('cacheops.loadGraph');
 export const loadGraph = (builder: object): Promise<object[]> =>
   (builder as { [LOAD_GRAPH](): Promise<object[]> })[LOAD_GRAPH]();
 
+/** What the overrides work with. */
+interface Kit {
+  readonly base: Internals &
+    Record<'getOne' | 'getMany' | 'getManyAndCount' | 'whereExists', (...args: unknown[]) => unknown>;
+  readonly door: ReadDoor;
+  readonly front: FrontDoor;
+  readonly connectionOf: ConnectionOf;
+}
+
 /**
  * Makes a SelectQueryBuilder class that reads through the door. The base class is taken from a builder of the very
  * DataSource, so that it is the right one even where two copies of typeorm are installed.
@@ -46,83 +55,95 @@ export function cachedSelectBuilder(
   front: FrontDoor,
   connectionOf: ConnectionOf,
 ): BuilderClass {
-  const base = Base.prototype as Internals &
-    Record<'getOne' | 'getMany' | 'getManyAndCount' | 'whereExists', (...args: unknown[]) => unknown>;
+  const kit: Kit = { base: Base.prototype as Kit['base'], door, front, connectionOf };
 
-  class CachedSelectQueryBuilder extends (Base as new (...args: never[]) => object) {
+  class CachedSelectQueryBuilder extends (Base) {
     [WANTS]?: CacheOp;
     [EXISTS_OF]?: Internals;
 
     getOne(): unknown {
-      return wanting(this, 'get', () => base.getOne.call(this));
+      return wanting(this, 'get', () => kit.base.getOne.call(this));
     }
 
     getMany(): unknown {
-      return wanting(this, 'fetch', () => base.getMany.call(this));
+      return wanting(this, 'fetch', () => kit.base.getMany.call(this));
     }
 
     getManyAndCount(): unknown {
-      return wanting(this, 'fetch', () => base.getManyAndCount.call(this));
+      return wanting(this, 'fetch', () => kit.base.getManyAndCount.call(this));
     }
 
     whereExists(sub: Internals): unknown {
       this[EXISTS_OF] = sub;
-      return base.whereExists.call(this, sub);
+      return kit.base.whereExists.call(this, sub);
     }
 
-    async executeEntitiesAndRawResults(runner: QueryRunner): Promise<EntitiesAndRaw> {
-      const self = this as unknown as Internals;
-      const op = this[WANTS];
-      if (op === undefined || !storesGraph(self)) return base.executeEntitiesAndRawResults.call(self, runner);
-      const query = (): ReadQuery => textOf(self, graphVariant(self));
-      const decision = door.decide(subjectOf(self, op), connectionOf(runner), query);
-      if ('refusal' in decision) return base.executeEntitiesAndRawResults.call(uncached(self), runner);
-      const metadata = mainMetadata(self) as EntityMetadata;
-      const plan: GraphPlan = {
-        ...decision,
-        metadata,
-        listens: self.expressionMap.callListeners,
-        codec: graphCodec(door, metadata, decision.sql),
-      };
-      if (door.hasNoGraph(plan.sql)) return base.executeEntitiesAndRawResults.call(self, runner);
-      if (!self.expressionMap.useTransaction) front.keep(plan);
-      const entities = await door.shared.cache.getOrSet({
-        ...plan,
-        patient: true,
-        load: () =>
-          onPrimary(self, runner, async (primary) => {
-            return (await base.executeEntitiesAndRawResults.call(silent(self), primary)).entities;
-          }),
-      });
-      await broadcastLoad(plan, entities, () => runner);
-      return { entities, raw: [] };
+    executeEntitiesAndRawResults(runner: QueryRunner): Promise<EntitiesAndRaw> {
+      return readEntities(kit, this as unknown as Internals, this[WANTS], runner);
+    }
+
+    loadRawResults(runner: QueryRunner): Promise<Row[]> {
+      return readRows(kit, this as unknown as Internals, this[WANTS], this[EXISTS_OF], runner);
     }
 
     async [LOAD_GRAPH](): Promise<object[]> {
       const self = this as unknown as Internals;
       const runner = self.queryRunner ?? self.dataSource.createQueryRunner('master');
       try {
-        return (await base.executeEntitiesAndRawResults.call(silent(self), runner)).entities;
+        return (await kit.base.executeEntitiesAndRawResults.call(silent(self), runner)).entities;
       } finally {
         if (runner !== self.queryRunner) await runner.release();
       }
     }
-
-    async loadRawResults(runner: QueryRunner): Promise<Row[]> {
-      const self = this as unknown as Internals;
-      const load = (on: QueryRunner): Promise<Row[]> => base.loadRawResults.call(uncached(self), on);
-      const decision = decideRaw(self, door, connectionOf(runner), this[WANTS], this[EXISTS_OF]);
-      if ('refusal' in decision) return load(runner);
-      const rows = await door.shared.cache.getOrSet<readonly Row[]>({
-        ...decision,
-        codec: door.shared.rowsCodec,
-        patient: true,
-        load: () => onPrimary(self, runner, load),
-      });
-      return rows as Row[];
-    }
   }
-  return CachedSelectQueryBuilder as unknown as BuilderClass;
+  return CachedSelectQueryBuilder;
+}
+
+/** Entities as one graph from one entry, or as TypeORM makes them from rows that may be cached. */
+async function readEntities(
+  { base, door, front, connectionOf }: Kit,
+  self: Internals,
+  op: CacheOp | undefined,
+  runner: QueryRunner,
+): Promise<EntitiesAndRaw> {
+  if (op === undefined || !storesGraph(self)) return base.executeEntitiesAndRawResults.call(self, runner);
+  const query = (): ReadQuery => textOf(self, graphVariant(self));
+  const decision = door.decide(subjectOf(self, op), connectionOf(runner), query);
+  if ('refusal' in decision) return base.executeEntitiesAndRawResults.call(uncached(self), runner);
+  if (door.hasNoGraph(decision.sql)) return base.executeEntitiesAndRawResults.call(self, runner);
+  const metadata = mainMetadata(self) as EntityMetadata;
+  const listens = self.expressionMap.callListeners;
+  const plan: GraphPlan = { ...decision, metadata, listens, codec: graphCodec(door, metadata, decision.sql) };
+  if (!self.expressionMap.useTransaction) front.keep(plan);
+  const load = async (primary: QueryRunner): Promise<object[]> =>
+    (await base.executeEntitiesAndRawResults.call(silent(self), primary)).entities;
+  const entities = await door.shared.cache.getOrSet({
+    ...plan,
+    patient: true,
+    load: () => onPrimary(self, runner, load),
+  });
+  await broadcastLoad(plan, entities, () => runner);
+  return { entities, raw: [] };
+}
+
+/** Raw rows: counts, sums, `exists`, raw results, and the rows of entities that are not stored as a graph. */
+async function readRows(
+  { base, door, connectionOf }: Kit,
+  self: Internals,
+  wants: CacheOp | undefined,
+  existsOf: Internals | undefined,
+  runner: QueryRunner,
+): Promise<Row[]> {
+  const load = (on: QueryRunner): Promise<Row[]> => base.loadRawResults.call(uncached(self), on);
+  const decision = decideRaw(self, door, connectionOf(runner), wants, existsOf);
+  if ('refusal' in decision) return load(runner);
+  const rows = await door.shared.cache.getOrSet<readonly Row[]>({
+    ...decision,
+    codec: door.shared.rowsCodec,
+    patient: true,
+    load: () => onPrimary(self, runner, load),
+  });
+  return rows as Row[];
 }
 
 /** What `explain` needs: the decision for a builder without running it. */

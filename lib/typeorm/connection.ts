@@ -1,32 +1,29 @@
-import type { QueryRunner } from 'typeorm';
 import type { CacheContext } from '../core/cache-context.js';
 import { EVERYTHING } from '../core/token.js';
 import type { Invalidator } from '../invalidation/invalidator.js';
 import { TransactionFrames } from '../invalidation/transaction-frames.js';
-import type { SqlAnalyser } from '../sql/index.js';
+import { sessionChangeOf, type SessionChange, type SqlAnalyser } from '../sql/index.js';
 import type { SqlDialect, StatementAnalysis, TransactionAnalysis, WriteEffect } from '../sql/sql.types.js';
 import { Mutex, type LockScope } from './mutex.js';
+import { SessionState, type SessionDefaults } from './session-state.js';
 import type { Execute, Statement, StructuredResult } from './statement.js';
 import type { WriteObserver } from './write-observer.js';
 
 /** What all connections of one DataSource share. */
-export interface ConnectionContext {
+export interface ConnectionContext extends SessionDefaults {
   readonly dialect: SqlDialect;
   readonly analyser: SqlAnalyser;
   readonly invalidator: Invalidator;
   readonly writes: WriteObserver;
   readonly context: CacheContext;
-  /** Isolation level of a transaction that names none, in lower case. */
-  readonly defaultIsolation: string;
   readonly locks: LockScope;
 }
 
 type Release = () => Promise<void>;
 
-/** The only level whose reads are of the committed present: others read a snapshot, or rows that may be rolled back. */
-const READ_COMMITTED = 'read committed';
-
 const READ = /^\s*(?:SELECT|SHOW)\b/i;
+
+const MAY_CHANGE_SESSION = /^\s*(?:SET|RESET|DISCARD)\b/i;
 
 /** One plain SELECT neither writes nor changes the transaction: it is not worth a look at the analyser's memo. */
 const isPlainRead = (sql: string): boolean => READ.test(sql) && !sql.includes(';');
@@ -40,8 +37,7 @@ const isPlainRead = (sql: string): boolean => READ.test(sql) && !sql.includes(';
  */
 export class ObservedConnection {
   readonly frames = new TransactionFrames();
-  private isolation: string;
-  private nextIsolation: string | undefined;
+  private readonly session: SessionState;
   /**
    * One write at a time per connection. TypeORM runs updates of one `save()` at the same time on one connection, and
    * all tasks share the single connection of a SQLite driver: without the lock another statement could run between
@@ -52,22 +48,24 @@ export class ObservedConnection {
   constructor(
     private readonly shared: ConnectionContext,
     private readonly execute: Execute,
+    connect: () => Promise<object>,
   ) {
-    this.isolation = shared.defaultIsolation;
+    this.session = new SessionState(shared, connect);
     this.lock = new Mutex(shared.locks);
   }
 
   /** Reads of this connection must go to the database, and what they return must not be stored (law 7). */
   get bypass(): boolean {
-    if (this.frames.active) return this.frames.dirty || this.isolation !== READ_COMMITTED;
-    // Dirty reads may see rows that are never committed.
-    return (this.nextIsolation ?? this.shared.defaultIsolation) === 'read uncommitted';
+    const { active, dirty } = this.frames;
+    return dirty || !this.session.readsCommitted(active);
   }
 
   query(sql: string, params: readonly unknown[] = [], structured = false): Promise<unknown> {
     if (this.bypass) this.shared.context.taint();
     if (isPlainRead(sql)) return this.execute(sql, params, structured);
     const statement = { sql, params, structured };
+    const change = MAY_CHANGE_SESSION.test(sql) ? sessionChangeOf(sql) : undefined;
+    if (change) return this.lock.run(() => this.changeSession(change, statement));
     const analysis = this.shared.analyser.analyse(sql);
     switch (analysis.kind) {
       case 'read':
@@ -113,17 +111,19 @@ export class ObservedConnection {
     { sql, params, structured }: Statement,
   ): Promise<unknown> {
     const { frames } = this;
-    if (analysis.action === 'commit') return this.commit(sql, params, structured);
+    if (analysis.action === 'commit') {
+      const done = await this.commit(sql, params, structured);
+      if (analysis.chain) frames.begin();
+      return done;
+    }
     const result = await this.execute(sql, params, structured);
     switch (analysis.action) {
       case 'begin':
-        this.isolation = analysis.isolation ?? this.nextIsolation ?? this.shared.defaultIsolation;
-        this.nextIsolation = undefined;
+        await this.session.begin(analysis.isolation);
         frames.begin();
         break;
       case 'isolation':
-        if (frames.active) this.isolation = analysis.isolation ?? this.isolation;
-        else this.nextIsolation = analysis.isolation;
+        this.session.setTransaction(analysis.isolation, frames.active);
         break;
       case 'savepoint':
         // SQLite: a savepoint outside a transaction begins one.
@@ -138,7 +138,21 @@ export class ObservedConnection {
         break;
       default:
         frames.end();
+        if (analysis.chain) frames.begin();
     }
+    return result;
+  }
+
+  private async changeSession(
+    change: SessionChange,
+    { sql, params, structured }: Statement,
+  ): Promise<unknown> {
+    // Switching autocommit on commits what is open.
+    const commits = change.kind === 'autocommit' && change.on && this.frames.active;
+    const result = commits
+      ? await this.commit(sql, params, structured)
+      : await this.execute(sql, params, structured);
+    await this.session.apply(change, this.frames.active);
     return result;
   }
 
@@ -152,11 +166,12 @@ export class ObservedConnection {
     }
   }
 
-  private write(
+  private async write(
     analysis: Exclude<StatementAnalysis, { kind: 'transaction' }>,
     statement: Statement,
   ): Promise<unknown> {
     const { sql, params, structured } = statement;
+    if (!this.frames.active && (await this.session.isManual())) this.frames.begin();
     if (this.shared.invalidator.silent) {
       this.frames.record([]);
       return this.execute(sql, params, structured);
@@ -224,27 +239,4 @@ function coarseChanges(analysis: Exclude<StatementAnalysis, { kind: 'transaction
   if (analysis.kind !== 'write') return { effects: [], tokens: NO_TOKENS };
   const effects = analysis.effects.map(({ table }) => ({ table, columns: '*' as const, images: undefined }));
   return { effects, tokens: NO_TOKENS };
-}
-
-/** Follows every connection that a QueryRunner opens. */
-export function observeRunner(runner: QueryRunner, shared: ConnectionContext): ObservedConnection {
-  const query = runner.query.bind(runner) as Execute;
-  const release = runner.release.bind(runner);
-  const stream = runner.stream.bind(runner);
-  const connection = new ObservedConnection(shared, query);
-  const observed: Pick<QueryRunner, 'query' | 'release' | 'stream'> = {
-    query: ((sql: string, params?: readonly unknown[], structured?: boolean) =>
-      connection.query(sql, params, structured)) as QueryRunner['query'],
-    release: () => connection.release(release),
-    stream: async (sql, params, onEnd, onError) => {
-      const done = await connection.beforeStream(sql);
-      return stream(
-        sql,
-        params,
-        () => (done(), onEnd?.()),
-        (error: Error) => (done(), onError?.(error)),
-      );
-    },
-  };
-  return Object.assign(runner, observed) && connection;
 }

@@ -32,5 +32,5 @@ function hasLoadListeners(dataSource: DataSource): boolean {
     entities = dataSource.entityMetadatas.some((metadata) => metadata.afterLoadListeners.length > 0);
     listening.set(dataSource, entities);
   }
-  return entities || dataSource.subscribers.some((subscriber) => subscriber.afterLoad);
+  return entities || dataSource.subscribers.some((subscriber) => 'afterLoad' in subscriber);
 }

@@ -11,7 +11,8 @@ import { EntityCodec } from './codec/entity-codec.js';
 import { schemaFingerprint } from './codec/schema-fingerprint.js';
 import { FIND_METHODS, findOptions, FrontDoor, type FindMethod } from './front-door.js';
 import { broadcastLoad } from './graph-plan.js';
-import { observeRunner, type ConnectionContext, type ObservedConnection } from './connection.js';
+import type { ConnectionContext, ObservedConnection } from './connection.js';
+import { observeRunner } from './observe-runner.js';
 import { ForeignKeys } from './foreign-keys.js';
 import { defaultIsolation } from './isolation.js';
 import { createLockScope } from './mutex.js';
@@ -180,6 +181,7 @@ async function connectionContext(
     writes: new WriteObserver(catalog, invalidator, images, foreignKeys),
     context,
     defaultIsolation: await defaultIsolation(dataSource, dialect),
+    sessions: new WeakMap(),
     locks: createLockScope(),
   };
 }
