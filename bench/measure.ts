@@ -11,7 +11,7 @@ export interface Pace {
   readonly warmUp: number;
 }
 
-export const FULL: Pace = { rounds: 31, slice: 60, warmUp: 400 };
+export const FULL: Pace = { rounds: 31, slice: 40, warmUp: 300 };
 /** Enough to count, not to time. */
 export const SMOKE: Pace = { rounds: 2, slice: 0, warmUp: 0 };
 
