@@ -42,8 +42,9 @@ function pairsOf(assignment: Node): readonly { readonly name: unknown; readonly 
   const target = nodeAt(assignment, 'target');
   const names = target?.['Tuple'];
   if (!Array.isArray(names)) return [{ name: target?.['ColumnName'], value: assignment['value'] }];
-  const values = nodeAt(assignment, 'value')?.['Tuple'];
-  return names.map((name: unknown, i) => ({ name, value: Array.isArray(values) ? values[i] : undefined }));
+  const tuple = nodeAt(assignment, 'value')?.['Tuple'];
+  const values: readonly unknown[] = Array.isArray(tuple) ? tuple : [];
+  return names.map((name: unknown, i) => ({ name, value: values[i] }));
 }
 
 /** Per row of an INSERT the columns given with a known value; `undefined` when the rows come from a query. */

@@ -1,6 +1,6 @@
 import { nodeAt, nodesOf, sameTree } from './ast.js';
 import { parseStatements } from './parser.js';
-import { placeholderIndex, type NumberedSql } from './placeholders.js';
+import { isLiteralIndex, placeholderIndex, type NumberedSql } from './placeholders.js';
 import type { ImageQuery, SqlDialect } from './sql.types.js';
 import type { SqlToken } from './tokenizer.js';
 
@@ -25,6 +25,7 @@ export function imageOf(text: NumberedSql, dialect: SqlDialect, selection: unkno
   let known = true;
   const place = (token: SqlToken): string => {
     const index = placeholderIndex(token.text);
+    if (isLiteralIndex(index)) return token.text;
     if (index === undefined) known = false;
     return renumber(index ?? 0, params, dialect);
   };

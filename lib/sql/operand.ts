@@ -48,6 +48,11 @@ function numberLiteral(text: string): Operand | undefined {
   return digits.length <= SAFE_DIGITS && Number.isFinite(number) ? { literal: number } : undefined;
 }
 
+/** The operand that a signed number in a text is. */
+export function numberOperand(text: string): Operand | undefined {
+  return text.startsWith('-') ? negated(numberLiteral(text.slice(1))) : numberLiteral(text);
+}
+
 function negated(operand: Operand | undefined): Operand | undefined {
   if (!operand || !('literal' in operand)) return undefined;
   const { literal: value } = operand;

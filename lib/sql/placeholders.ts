@@ -32,6 +32,7 @@ function numberByOrder(sql: string, tokens: readonly SqlToken[]): string {
   let text = '';
   for (const token of tokens) {
     if (token.kind !== 'placeholder') continue;
+    if (isLiteralIndex(placeholderIndex(token.text))) continue;
     if (NUMBERED.test(token.text)) largest = Math.max(largest, Number(token.text.slice(1)));
     else if (token.text === '?' || !names.has(token.text)) largest++;
     names.add(token.text);
@@ -45,3 +46,16 @@ function numberByOrder(sql: string, tokens: readonly SqlToken[]): string {
 /** 0-based index of a numbered placeholder; `undefined` for one that is bound by name. */
 export const placeholderIndex = (text: string): number | undefined =>
   NUMBERED.test(text) ? Number(text.slice(1)) - 1 : undefined;
+
+/** Far above the numbers of any driver's parameters. All literals' placeholders are of one length. */
+const FIRST_LITERAL = 1_000_001;
+
+/** A placeholder for the literal of this index. */
+export const literalPlaceholder = (index: number, dialect: SqlDialect): string =>
+  `${dialect === 'postgres' ? '$' : '?'}${FIRST_LITERAL + index}`;
+
+/** The literal's index from that of its placeholder; negative for a parameter. */
+export const literalAt = (param: number): number => param + 1 - FIRST_LITERAL;
+
+export const isLiteralIndex = (param: number | undefined): boolean =>
+  param !== undefined && literalAt(param) >= 0;

@@ -27,12 +27,13 @@ export class StatementReader {
     private readonly maxConjunctions: number,
   ) {}
 
-  read(sql: string): StatementAnalysis {
+  /** @param onTree is given each statement as the parser understands it */
+  read(sql: string, onTree: (tree: Node) => void = () => undefined): StatementAnalysis {
     const text = numberPlaceholders(sql, this.catalog.dialect);
     const parts = splitStatements(text.tokens);
     if (text.trouble) return this.troubled(sql, text.trouble);
     if (parts.length === 0) return { kind: 'session' };
-    return combine(parts.map((tokens) => this.statement(cutStatement(text, tokens))));
+    return combine(parts.map((tokens) => this.statement(cutStatement(text, tokens), onTree)));
   }
 
   private troubled(sql: string, trouble: string): StatementAnalysis {
@@ -41,23 +42,24 @@ export class StatementReader {
       : { kind: 'opaque', reason: trouble };
   }
 
-  private statement(text: NumberedSql): StatementAnalysis {
+  private statement(text: NumberedSql, onTree: (tree: Node) => void): StatementAnalysis {
     const transaction = transactionOf(text.sql);
     if (transaction) return transaction;
     const explained = explainedStatement(text.sql);
-    if (explained !== undefined) return this.explained(explained);
+    if (explained !== undefined) return this.explained(explained, onTree);
     if (isSessionStatement(text.sql)) return { kind: 'session' };
     const plain = withoutModifiers(text, this.catalog.dialect);
-    const analysis = this.parse(plain.text);
+    const analysis = this.parse(plain.text, onTree);
     return plain.ignores && analysis.kind === 'write'
       ? { kind: 'write', effects: analysis.effects.map(withoutAssigned) }
       : analysis;
   }
 
-  private parse(text: NumberedSql): StatementAnalysis {
+  private parse(text: NumberedSql, onTree: (tree: Node) => void): StatementAnalysis {
     const parsed = parseStatements(text.sql, this.catalog.dialect);
     const [node] = parsed ?? [];
     if (!node || parsed?.length !== 1) return this.unparsedStatement(text);
+    onTree(node);
     try {
       return this.parsed(node, text);
     } catch (error) {
@@ -67,8 +69,8 @@ export class StatementReader {
   }
 
   /** `EXPLAIN ANALYZE` runs what it explains, but shows its plan and not its result. */
-  private explained(statement: string): StatementAnalysis {
-    const analysis = this.read(statement);
+  private explained(statement: string, onTree: (tree: Node) => void): StatementAnalysis {
+    const analysis = this.read(statement, onTree);
     if (analysis.kind === 'read') return { kind: 'session' };
     return analysis.kind === 'write'
       ? { kind: 'write', effects: analysis.effects.map(tableEffect) }
