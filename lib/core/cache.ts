@@ -1,4 +1,4 @@
-import type { CacheDriver, TableShape, TokenState } from '../drivers/cache-driver.interface.js';
+import type { CacheDriver, ReadReply, TableShape, TokenState } from '../drivers/cache-driver.interface.js';
 import { CacheOpsError } from '../cacheops.errors.js';
 import type { CacheContext } from './cache-context.js';
 import type { Clock } from './clock.js';
@@ -153,14 +153,16 @@ export class Cache {
     lookup: Peek<T>,
   ): Promise<{ value: T } | { states: readonly TokenState[] } | undefined> {
     const { key, label, dependencies, codec } = lookup;
-    let reply: RecordedReply;
+    let reply: ReadReply & Partial<RecordedReply>;
     try {
-      reply = await this.reply(lookup);
+      const source = lookup.recorded ? this.recorded : this.driver;
+      reply = await source.read(key, dependencies.tokens);
     } catch (error) {
       this.instrumentation.error('read', error);
       return undefined;
     }
-    const states = reply.asked === dependencies.tokens ? reply.states : unseen(dependencies);
+    const otherTokens = reply.asked !== undefined && reply.asked !== dependencies.tokens;
+    const states = otherTokens ? unseen(dependencies) : reply.states;
     if (reply.entry === undefined || !isFresh(reply.entry, reply.states)) return { states };
     try {
       const value = codec.decode(openEntry(reply.entry).payload);
@@ -171,11 +173,6 @@ export class Cache {
       this.instrumentation.error('decode', error);
       return { states };
     }
-  }
-
-  private async reply<T>({ key, dependencies, recorded }: Peek<T>): Promise<RecordedReply> {
-    if (recorded) return this.recorded.read(key, dependencies.tokens);
-    return { ...(await this.driver.read(key, dependencies.tokens)), asked: dependencies.tokens };
   }
 
   private async loadOnly<T>(lookup: Lookup<T>): Promise<T> {

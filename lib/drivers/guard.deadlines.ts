@@ -1,6 +1,11 @@
 import { CacheOpsError } from '../cacheops.errors.js';
 import type { Clock } from '../core/clock.js';
 
+/** Milliseconds by which a timer comes late when the event loop was held up. */
+const STALL = 50;
+/** Milliseconds that operations get after such a stall. */
+const GRACE = 50;
+
 /** One operation that is being waited for. */
 export interface Deadline {
   /** @returns false when the deadline has passed and the operation was given up */
@@ -58,9 +63,20 @@ export class Deadlines {
   }
 
   #arm(ms: number): void {
-    // Timers run before sockets are read: after a stall of the event loop the replies are there, but not yet seen.
-    // setImmediate lets them in first, so that a stall is not taken for a slow backend.
-    this.#timer = setTimeout(() => setImmediate(() => this.#expire()), Math.max(1, Math.ceil(ms))).unref();
+    const delay = Math.max(1, Math.ceil(ms));
+    const due = this.clock.monotonic() + delay;
+    this.#timer = setTimeout(() => this.#due(due), delay).unref();
+  }
+
+  /**
+   * A stall of the event loop must not be taken for a slow backend. Timers run before sockets are read: the replies
+   * may be there, but not yet seen, and `setImmediate` lets them in first. After a long stall commands may not even
+   * have been written, because they leave when the turn ends: those get a little more time, counted from now.
+   */
+  #due(due: number): void {
+    const stalled = this.clock.monotonic() - due > STALL;
+    if (stalled) this.#timer = setTimeout(() => setImmediate(() => this.#expire()), GRACE).unref();
+    else setImmediate(() => this.#expire());
   }
 
   #expire(): void {

@@ -41,6 +41,7 @@ const PERSISTING = ['save', 'remove', 'softRemove', 'recover', 'preload'] as con
 export class ObservedDataSource {
   readonly door: ReadDoor;
   private readonly front = new FrontDoor();
+  private readonly guarded = new Map<object, object>();
   private readonly connections = new WeakMap<QueryRunner, ObservedConnection>();
   /** SQLite drivers have one QueryRunner, on which everybody's transaction is everybody's. */
   private only: ObservedConnection | undefined;
@@ -91,9 +92,10 @@ export class ObservedDataSource {
     for (const method of ['createQueryBuilder', 'createQueryRunner', 'createEntityManager'] as const) {
       delete (this.dataSource as Partial<DataSource>)[method];
     }
-    for (const method of [...PERSISTING, ...FIND_METHODS]) {
-      delete (this.dataSource.manager as Partial<EntityManager>)[method];
-    }
+    Object.setPrototypeOf(
+      this.dataSource.manager,
+      Object.getPrototypeOf(Object.getPrototypeOf(this.dataSource.manager)) as object,
+    );
   }
 
   connectionOf(runner: QueryRunner | undefined): ObservedConnection | undefined {
@@ -126,44 +128,64 @@ export class ObservedDataSource {
     return runner;
   }
 
-  /** Persisting methods read past the cache; finding ones try it before any SQL is built. */
+  /**
+   * Persisting methods read past the cache; finding ones try it before any SQL is built. The methods stand on one
+   * prototype per class of managers, because every QueryRunner brings a manager of its own.
+   */
   private guard(manager: EntityManager): EntityManager {
-    const { context } = this.services;
-    for (const method of PERSISTING) {
-      const original = manager[method].bind(manager) as (...args: unknown[]) => unknown;
-      Object.assign(manager, {
-        [method]: (...args: unknown[]) => context.withoutCache(() => original(...args)),
-      });
-    }
-    for (const method of FIND_METHODS) {
-      const original = manager[method].bind(manager) as Find;
-      Object.assign(manager, { [method]: this.finder(manager, method, original) });
-    }
-    return manager;
+    const plain = Object.getPrototypeOf(manager) as EntityManager;
+    let guarded = this.guarded.get(plain);
+    if (!guarded) this.guarded.set(plain, (guarded = this.guardedPrototype(plain)));
+    return Object.setPrototypeOf(manager, guarded) as EntityManager;
   }
 
-  private finder(manager: EntityManager, method: FindMethod, original: Find): Find {
-    const single = method === 'findOne' || method === 'findOneBy';
-    return async (target, options) => {
-      const connection = this.only ?? this.connectionOf(manager.queryRunner);
-      const open = !this.services.context.bypass && !connection?.bypass;
-      const key = open ? this.front.keyOf(method, target, options) : undefined;
-      if (key === undefined) return original(target, options);
-      const plan = this.front.find(key);
-      if (plan && this.door.hasNoGraph(plan.sql)) return original(target, options);
-      if (!plan) return this.front.learning(key, () => original(target, options));
-      const load = (): Promise<object[]> =>
-        loadGraph(
-          manager.createQueryBuilder(target, plan.metadata.name).setFindOptions(findOptions(method, options)),
-        );
-      const entities = await this.services.cache.getOrSet({ ...plan, patient: true, load });
-      await broadcastLoad(plan, entities, () => manager.queryRunner ?? this.dataSource.createQueryRunner());
-      return single ? (entities[0] ?? null) : entities;
+  private guardedPrototype(plain: EntityManager): object {
+    const { context } = this.services;
+    const plainMethods = plain as unknown as Record<string, Method>;
+    const methods: Record<string, Method> = {};
+    for (const name of PERSISTING) {
+      const original = plainMethods[name] as Method;
+      methods[name] = function (this: EntityManager, ...args) {
+        return context.withoutCache(() => original.apply(this, args));
+      };
+    }
+    const find = this.find.bind(this);
+    for (const name of FIND_METHODS) {
+      const original = plainMethods[name] as Method;
+      methods[name] = function (this: EntityManager, target, options) {
+        const bare: Find = () => original.call(this, target, options) as Promise<unknown>;
+        return find(this, name, target as EntityTarget<ObjectLiteral>, options, bare);
+      };
+    }
+    return Object.assign(Object.create(plain) as object, methods);
+  }
+
+  private async find(
+    manager: EntityManager,
+    method: FindMethod,
+    target: EntityTarget<ObjectLiteral>,
+    options: unknown,
+    bare: Find,
+  ): Promise<unknown> {
+    const connection = this.only ?? this.connectionOf(manager.queryRunner);
+    const open = !this.services.context.bypass && !connection?.bypass;
+    const key = open ? this.front.keyOf(method, target, options) : undefined;
+    if (key === undefined) return bare();
+    const plan = this.front.find(key);
+    if (!plan) return this.front.learning(key, bare);
+    if (this.door.hasNoGraph(plan.sql)) return bare();
+    const load = (): Promise<object[]> => {
+      const builder = manager.createQueryBuilder(target, plan.metadata.name);
+      return loadGraph(builder.setFindOptions(findOptions(method, options)));
     };
+    const entities = await this.services.cache.getOrSet({ ...plan, patient: true, load });
+    await broadcastLoad(plan, entities, () => manager.queryRunner ?? this.dataSource.createQueryRunner());
+    return method === 'findOne' || method === 'findOneBy' ? (entities[0] ?? null) : entities;
   }
 }
 
-type Find = (target: EntityTarget<ObjectLiteral>, options: unknown) => Promise<unknown>;
+type Method = (this: EntityManager, ...args: unknown[]) => unknown;
+type Find = () => Promise<unknown>;
 
 async function connectionContext(
   dataSource: DataSource,

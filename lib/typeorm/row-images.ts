@@ -92,8 +92,24 @@ export class RowImages {
     const canReturn = this.dialect === 'postgres' || (this.dialect === 'mysql' && plan.source.returning);
     if (canReturn) return this.returning(plan, statement, execute);
     const { result } = await this.plain(plan, statement, execute);
-    const images = await this.insertedRows(plan, statement.params, result, execute);
+    const images =
+      (await this.withInsertId(plan, result, execute)) ??
+      (await this.insertedRows(plan, statement.params, result, execute));
     return { result, effect: { ...effectOf(plan), images } };
+  }
+
+  /** One row of which only the generated key is missing: the database has just told it. */
+  private async withInsertId(
+    { table, images, missing }: WritePlan,
+    result: StructuredResult,
+    execute: Execute,
+  ): Promise<readonly RowImage[] | undefined> {
+    const column = table.incrementColumn;
+    const [image] = images ?? [];
+    if (!image || images?.length !== 1 || column === undefined || missing.join() !== column) return undefined;
+    const id = await this.insertId(table, result, execute);
+    if (id === undefined) return undefined;
+    return [new Map([...image, ...imageOfRow({ [column]: id }, [column], table)])];
   }
 
   /** The rows that were just inserted, found by their keys; not known when the database gave keys to several. */
