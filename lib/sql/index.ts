@@ -1,5 +1,6 @@
 export { bindOperand, bindRead, bindWhere, type BoundCondition, type BoundRead } from './bind.js';
 export { canonicalValue } from './canonical-value.js';
+export { commitsImplicitly } from './implicit-commit.js';
 export { initSqlParser } from './parser.js';
 export { sessionChangeOf, type SessionChange } from './session-change.js';
 export { SqlAnalyser, type SqlAnalyserOptions } from './sql-analyser.js';

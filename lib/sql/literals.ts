@@ -21,10 +21,10 @@ export interface CutSql {
 
 const NUMBER = String.raw`-?\d+(?:\.\d+)?`;
 const NAME_END = String.raw`(?:(?<![\w$?:@\u0080-\uffff])(?!NOT\b)[a-z_\u0080-\uffff][\w$\u0080-\uffff]*|["\x60\]])`;
-const COMPARED = String.raw`(?<compared>\s*=\s*)(?<value>${NUMBER})(?![\w.])`;
+const COMPARED = String.raw`(?<compared>\s*(?:[=<>]|[=<>!]=|<>)\s*)(?<value>${NUMBER})(?![\w.])`;
 const LISTED = String.raw`(?<listed>\s+(?:NOT\s+)?IN\s*\(\s*)(?<list>${NUMBER}(?:\s*,\s*${NUMBER})*)(?=\s*\))`;
 const LIMITED = String.raw`(?<limited>\b(?:LIMIT|OFFSET)\s+)(?<limit>\d+)(?![\w.])`;
-/** `name = 5`, `name IN (5, 6)`, `LIMIT 5`; a number with anything else beside it stays where it is. */
+/** `name = 5`, `name > 5`, `name IN (5, 6)`, `LIMIT 5`; a number with anything else beside it stays where it is. */
 const CUTTABLE = new RegExp(`(?<name>${NAME_END})(?:${COMPARED}|${LISTED})|${LIMITED}`, 'gi');
 
 const EACH_NUMBER = new RegExp(NUMBER, 'g');
@@ -114,11 +114,16 @@ class Cutter {
 
 /** How many placeholders of literals the parser found in a statement. */
 export function literalPlaces(tree: unknown): number {
-  if (Array.isArray(tree)) return tree.reduce<number>((sum, item) => sum + literalPlaces(item), 0);
-  if (!isNode(tree)) return 0;
-  const { Placeholder: text } = tree;
-  if (typeof text === 'string') return isLiteralIndex(placeholderIndex(text)) ? 1 : 0;
   let sum = 0;
-  for (const value of Object.values(tree)) if (typeof value === 'object') sum += literalPlaces(value);
+  if (Array.isArray(tree)) {
+    for (const item of tree) sum += literalPlaces(item);
+  } else if (isNode(tree)) {
+    for (const key in tree) {
+      const value = tree[key];
+      if (key === 'Placeholder' && typeof value === 'string')
+        sum += isLiteralIndex(placeholderIndex(value)) ? 1 : 0;
+      else if (key !== 'span') sum += literalPlaces(value);
+    }
+  }
   return sum;
 }

@@ -20,27 +20,34 @@ export function numberPlaceholders(sql: string, dialect: SqlDialect): NumberedSq
   if (tokens.some((t) => t.kind === 'placeholder' && t.text.startsWith('??'))) {
     return { sql, tokens, trouble: 'identifier placeholder' };
   }
-  const numbered = numberByOrder(sql, tokens);
-  return numbered === sql ? { sql, tokens } : { sql: numbered, tokens: tokenize(numbered, dialect).tokens };
+  return tokens.some(({ text, kind }) => kind === 'placeholder' && text === '?')
+    ? numberByOrder(sql, tokens)
+    : { sql, tokens };
 }
 
 /** SQLite's rule: `?` is one more than the largest number so far, and a name takes a number when it first occurs. */
-function numberByOrder(sql: string, tokens: readonly SqlToken[]): string {
+function numberByOrder(sql: string, tokens: readonly SqlToken[]): NumberedSql {
   const names = new Set<string>();
+  const numbered: SqlToken[] = [];
   let largest = 0;
   let at = 0;
   let text = '';
   for (const token of tokens) {
-    if (token.kind !== 'placeholder') continue;
-    if (isLiteralIndex(placeholderIndex(token.text))) continue;
-    if (NUMBERED.test(token.text)) largest = Math.max(largest, Number(token.text.slice(1)));
-    else if (token.text === '?' || !names.has(token.text)) largest++;
-    names.add(token.text);
-    if (token.text !== '?') continue;
-    text += `${sql.slice(at, token.start)}?${largest}`;
-    at = token.end;
+    const start = text.length + token.start - at;
+    let place = token.text;
+    if (token.kind === 'placeholder' && !isLiteralIndex(placeholderIndex(place))) {
+      if (NUMBERED.test(place)) largest = Math.max(largest, Number(place.slice(1)));
+      else if (place === '?' || !names.has(place)) largest++;
+      names.add(place);
+    }
+    if (token.kind === 'placeholder' && place === '?') {
+      place = `?${largest}`;
+      text += sql.slice(at, token.start) + place;
+      at = token.end;
+      numbered.push({ kind: token.kind, start, end: text.length, text: place });
+    } else numbered.push({ ...token, start, end: start + token.end - token.start });
   }
-  return text + sql.slice(at);
+  return { sql: text + sql.slice(at), tokens: numbered };
 }
 
 /** 0-based index of a numbered placeholder; `undefined` for one that is bound by name. */

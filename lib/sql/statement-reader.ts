@@ -14,7 +14,7 @@ import type {
 import type { SqlToken } from './tokenizer.js';
 import { transactionOf } from './transaction.js';
 import { unparsed } from './unparsed.js';
-import { WriteReader, nestedWrites } from './write-reader.js';
+import { WriteReader, mayNestWrites, nestedWrites } from './write-reader.js';
 import { UnfollowedWrite } from './write-targets.js';
 import { definitionEffects } from './definition-reader.js';
 
@@ -83,14 +83,12 @@ export class StatementReader {
 
   private parsed(node: Node, text: NumberedSql): StatementAnalysis {
     const kind = variantOf(node) as string;
-    if (kind === 'Query') {
-      const writes = nestedWrites(node);
-      return writes.length > 0 ? this.writable(node, writes) : this.query(nodeAt(node, 'Query') as Node);
-    }
+    const inner = mayNestWrites(text.sql, kind) ? nestedWrites(node) : [];
+    if (kind === 'Query')
+      return inner.length > 0 ? this.writable(node, inner) : this.query(nodeAt(node, 'Query') as Node);
     const effects = this.effects(kind, nodeAt(node, kind) ?? {}, text);
     if (!effects) return this.unparsedStatement(text);
-    const nested = nestedWrites(node).flatMap((inner) => this.tableEffects(inner));
-    return { kind: 'write', effects: [...effects, ...nested] };
+    return { kind: 'write', effects: [...effects, ...inner.flatMap((write) => this.tableEffects(write))] };
   }
 
   private query(query: Node): StatementAnalysis {

@@ -109,12 +109,19 @@ export class WriteReader {
   }
 }
 
+const WRITE_VERBS = /\b(?:INSERT|UPDATE|DELETE|MERGE)\b/gi;
+const WRITES = new Set(['Insert', 'Update', 'Delete', 'Merge']);
+
+/** Whether more verbs occur in a text than its own, be it only as parts of names and strings. */
+export const mayNestWrites = (sql: string, kind: string): boolean =>
+  (sql.match(WRITE_VERBS) ?? []).length > (WRITES.has(kind) ? 1 : 0);
+
 /** A target behind CTEs and in nested statements: `INSERT`, `UPDATE`, `DELETE`, `MERGE` anywhere in the tree. */
 export function nestedWrites(tree: unknown): readonly Node[] {
   if (Array.isArray(tree)) return tree.flatMap((item) => nestedWrites(item));
   if (!isNode(tree)) return [];
   return Object.entries(tree).flatMap(([key, value]) => {
-    const inner = isNode(value) && ['Insert', 'Update', 'Delete', 'Merge'].includes(key) ? value : undefined;
+    const inner = isNode(value) && WRITES.has(key) ? value : undefined;
     const statement = inner && variantOf(inner) === key && isNode(inner[key]) ? inner : undefined;
     return statement ? [statement, ...nestedWrites(statement)] : nestedWrites(value);
   });

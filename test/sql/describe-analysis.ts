@@ -18,7 +18,9 @@ export function describeAnalysis(analysis: StatementAnalysis): string {
     case 'write':
       return analysis.effects.length === 0 ? 'no effect' : analysis.effects.map(describeEffect).join('; ');
     case 'transaction':
-      return [analysis.action, analysis.name, analysis.isolation].filter(Boolean).join(' ');
+      return [analysis.action, analysis.name, analysis.isolation, analysis.chain && 'and chain']
+        .filter(Boolean)
+        .join(' ');
     case 'opaque':
       return `opaque: ${analysis.reason}`;
     case 'session':

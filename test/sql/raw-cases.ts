@@ -398,7 +398,9 @@ export const COMMON: readonly RawCase[] = [
   ['rollback to savepoint sp1', 'rollback-to sp1'],
   ['ROLLBACK TO sp1', 'rollback-to sp1'],
   ['rollback work to sp1', 'rollback-to sp1'],
-  ['commit and chain', 'opaque: not understood: COMMIT'],
+  ['commit and chain', 'commit and chain'],
+  ['ROLLBACK WORK AND CHAIN', 'rollback and chain'],
+  ['commit and no chain', 'commit'],
   ['begin; update film set title = 1; commit', 'opaque: transaction control among other statements'],
   // Several writes
   [
@@ -562,6 +564,8 @@ export const POSTGRES: readonly RawCase[] = [
   ['copy film (id, title) from stdin', 'whole film'],
   ['copy film to stdout', 'no effect'],
   ['copy (select * from film) to stdout', 'no effect'],
+  ['copy (delete from film returning *) to stdout', 'whole film'],
+  ['with x as (delete from actor returning id) update film set title = 1', 'whole actor; whole film'],
   [
     'merge into film f using actor a on a.id = f.id when matched then update set title = a.name',
     'whole film',
