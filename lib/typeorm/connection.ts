@@ -95,8 +95,12 @@ export class ObservedConnection {
    * The connection goes back to its pool. What is still open was neither committed nor rolled back by us. SQLite has
    * no pool: every task holds the one connection, and the release of one leaves the transaction of another open.
    */
-  async release(release: Release): Promise<void> {
-    if (!this.frames.active || this.shared.dialect === 'sqlite') return release();
+  release(release: Release): Promise<void> {
+    const open = this.frames.active && this.shared.dialect !== 'sqlite';
+    return open ? this.releaseOpen(release) : release();
+  }
+
+  private async releaseOpen(release: Release): Promise<void> {
     const pending = await this.shared.invalidator.pend(this.frames.changes());
     this.frames.end();
     try {

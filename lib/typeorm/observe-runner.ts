@@ -2,31 +2,67 @@ import type { QueryRunner } from 'typeorm';
 import { ObservedConnection, type ConnectionContext } from './connection.js';
 import type { Execute } from './statement.js';
 
-/** Follows every connection that a QueryRunner opens. */
-export function observeRunner(runner: QueryRunner, shared: ConnectionContext): ObservedConnection {
-  const query = runner.query.bind(runner) as Execute;
-  const release = runner.release.bind(runner);
-  const stream = runner.stream.bind(runner);
-  const connection = new ObservedConnection(shared, query, () => runner.connect() as Promise<object>);
-  const observed: Pick<QueryRunner, 'query' | 'release' | 'stream'> = {
-    query: ((sql: string, params?: readonly unknown[], structured?: boolean) =>
-      connection.query(sql, params, structured)) as QueryRunner['query'],
-    release: () => connection.release(release),
-    stream: async (sql, params, onEnd, onError) => {
-      const done = await connection.beforeStream(sql);
-      return stream(
-        sql,
-        params,
-        () => {
-          done();
-          onEnd?.();
-        },
-        (error: Error) => {
-          done();
-          onError?.(error);
-        },
-      );
+const CONNECTION = Symbol('cacheops.connection');
+
+interface ObservedRunner extends QueryRunner {
+  [CONNECTION]?: ObservedConnection;
+}
+
+type Observed = Pick<QueryRunner, 'query' | 'release' | 'stream'>;
+
+/**
+ * Puts a prototype with observing methods between runners and their class. A runner lives as long as one query, so
+ * making closures for each would cost more than what they do.
+ */
+export class RunnerObserver {
+  private readonly prototypes = new Map<object, object>();
+
+  constructor(private readonly shared: ConnectionContext) {}
+
+  /** Follows the connection that a runner opens. SQLite hands out the same runner again and again. */
+  observe(runner: QueryRunner): ObservedConnection {
+    const known = connectionOf(runner);
+    if (known) return known;
+    const plain = Object.getPrototypeOf(runner) as QueryRunner;
+    let observed = this.prototypes.get(plain);
+    if (!observed) this.prototypes.set(plain, (observed = observedPrototype(plain)));
+    const execute: Execute = (sql, params, structured) =>
+      (plain.query as Execute).call(runner, sql, params, structured);
+    const connection = new ObservedConnection(
+      this.shared,
+      execute,
+      () => runner.connect() as Promise<object>,
+    );
+    (Object.setPrototypeOf(runner, observed) as ObservedRunner)[CONNECTION] = connection;
+    return connection;
+  }
+}
+
+/** The observed connection of a runner, `undefined` for a runner of somebody else. */
+export const connectionOf = (runner: QueryRunner): ObservedConnection | undefined =>
+  (runner as ObservedRunner)[CONNECTION];
+
+function observedPrototype(plain: QueryRunner): object {
+  const inherited = plain as Observed;
+  const methods: Observed & ThisType<ObservedRunner & { [CONNECTION]: ObservedConnection }> = {
+    query(sql: string, params?: readonly unknown[], structured?: boolean) {
+      return this[CONNECTION].query(sql, params, structured) as Promise<never>;
+    },
+    release() {
+      return this[CONNECTION].release(() => inherited.release.call(this));
+    },
+    async stream(sql, params, onEnd, onError) {
+      const done = await this[CONNECTION].beforeStream(sql);
+      const end = (): void => {
+        done();
+        onEnd?.();
+      };
+      const fail = (error: Error): void => {
+        done();
+        onError?.(error);
+      };
+      return inherited.stream.call(this, sql, params, end, fail);
     },
   };
-  return Object.assign(runner, observed) && connection;
+  return Object.assign(Object.create(plain) as object, methods);
 }

@@ -12,7 +12,7 @@ import { schemaFingerprint } from './codec/schema-fingerprint.js';
 import { FIND_METHODS, findOptions, FrontDoor, type FindMethod } from './front-door.js';
 import { broadcastLoad } from './graph-plan.js';
 import type { ConnectionContext, ObservedConnection } from './connection.js';
-import { observeRunner } from './observe-runner.js';
+import { connectionOf, RunnerObserver } from './observe-runner.js';
 import { ForeignKeys } from './foreign-keys.js';
 import { defaultIsolation } from './isolation.js';
 import { createLockScope } from './mutex.js';
@@ -42,7 +42,7 @@ export class ObservedDataSource {
   readonly door: ReadDoor;
   private readonly front = new FrontDoor();
   private readonly guarded = new Map<object, object>();
-  private readonly connections = new WeakMap<QueryRunner, ObservedConnection>();
+  private readonly runners: RunnerObserver;
   /** SQLite drivers have one QueryRunner, on which everybody's transaction is everybody's. */
   private only: ObservedConnection | undefined;
 
@@ -54,6 +54,7 @@ export class ObservedDataSource {
     private readonly connectionContext: ConnectionContext,
     analyser: SqlAnalyser,
   ) {
+    this.runners = new RunnerObserver(connectionContext);
     this.door = new ReadDoor({
       dataSource,
       name,
@@ -99,7 +100,7 @@ export class ObservedDataSource {
   }
 
   connectionOf(runner: QueryRunner | undefined): ObservedConnection | undefined {
-    return runner && this.connections.get(runner);
+    return runner && connectionOf(runner);
   }
 
   private install(): void {
@@ -108,11 +109,10 @@ export class ObservedDataSource {
     const runner = dataSource.createQueryRunner.bind(dataSource);
     const manager = dataSource.createEntityManager.bind(dataSource);
     const Base = builder().constructor as new (...args: never[]) => object;
-    const Cached = cachedSelectBuilder(Base, this.door, this.front, (r) => this.connections.get(r));
+    const Cached = cachedSelectBuilder(Base, this.door, this.front, connectionOf);
     Object.assign(dataSource, {
-      // Constructing from a builder copies its expression map, alias and runner.
-      createQueryBuilder: (...args: unknown[]) =>
-        new Cached(...([(builder as (...a: unknown[]) => unknown)(...args)] as never[])),
+      createQueryBuilder: (...args: unknown[]): unknown =>
+        Object.setPrototypeOf((builder as (...a: unknown[]) => object)(...args), Cached.prototype as object),
       createQueryRunner: (mode?: 'master' | 'slave') => this.observe(runner(mode)),
       createEntityManager: (queryRunner?: QueryRunner) => this.guard(manager(queryRunner)),
     });
@@ -120,11 +120,8 @@ export class ObservedDataSource {
   }
 
   private observe(runner: QueryRunner): QueryRunner {
-    if (!this.connections.has(runner)) {
-      const connection = observeRunner(runner, this.connectionContext);
-      this.connections.set(runner, connection);
-      if (this.connectionContext.dialect === 'sqlite') this.only = connection;
-    }
+    const connection = this.runners.observe(runner);
+    if (this.connectionContext.dialect === 'sqlite') this.only = connection;
     return runner;
   }
 

@@ -154,7 +154,8 @@ export class RowImages {
   /** Old rows by a locking read, then the statement, then the new rows. */
   private async locked(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
     const { source, table, needed } = plan;
-    if (!source.image) return this.plain({ ...plan, images: undefined }, statement, execute);
+    // Any row, then: readers who look at other columns are still left alone.
+    if (!source.image) return this.plain(plan, statement, execute);
     const columns = [...new Set([...needed, ...table.primaryColumns])];
     const params = source.image.params.map((index) => statement.params[index]);
     const rows = await this.select(plan, columns, source.image.from, params, execute);
