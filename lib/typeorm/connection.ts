@@ -2,7 +2,7 @@ import type { CacheContext } from '../core/cache-context.js';
 import { EVERYTHING } from '../core/token.js';
 import type { Invalidator } from '../invalidation/invalidator.js';
 import { TransactionFrames } from '../invalidation/transaction-frames.js';
-import { sessionChangeOf, type SessionChange, type SqlAnalyser } from '../sql/index.js';
+import { commitsImplicitly, sessionChangeOf, type SessionChange, type SqlAnalyser } from '../sql/index.js';
 import type { SqlDialect, StatementAnalysis, TransactionAnalysis, WriteEffect } from '../sql/sql.types.js';
 import { Mutex, type LockScope } from './mutex.js';
 import { SessionState, type SessionDefaults } from './session-state.js';
@@ -67,6 +67,9 @@ export class ObservedConnection {
     const change = MAY_CHANGE_SESSION.test(sql) ? sessionChangeOf(sql) : undefined;
     if (change) return this.lock.run(() => this.changeSession(change, statement));
     const analysis = this.shared.analyser.analyse(sql);
+    if (this.frames.active && analysis.kind !== 'transaction' && this.commitsImplicitly(sql)) {
+      return this.lock.run(() => this.commit(statement, analysis));
+    }
     switch (analysis.kind) {
       case 'read':
       case 'session':
@@ -110,22 +113,16 @@ export class ObservedConnection {
     }
   }
 
-  private async control(
-    analysis: TransactionAnalysis,
-    { sql, params, structured }: Statement,
-  ): Promise<unknown> {
+  private async control(analysis: TransactionAnalysis, statement: Statement): Promise<unknown> {
     const { frames } = this;
     if (analysis.action === 'commit') {
-      const done = await this.commit(sql, params, structured);
+      const done = await this.commit(statement);
       if (analysis.chain) frames.begin();
       return done;
     }
-    const result = await this.execute(sql, params, structured);
+    if (analysis.action === 'begin') return this.begin(analysis.isolation, statement);
+    const result = await this.execute(statement.sql, statement.params, statement.structured);
     switch (analysis.action) {
-      case 'begin':
-        await this.session.begin(analysis.isolation);
-        frames.begin();
-        break;
       case 'isolation':
         this.session.setTransaction(analysis.isolation, frames.active);
         break;
@@ -147,21 +144,44 @@ export class ObservedConnection {
     return result;
   }
 
-  private async changeSession(
-    change: SessionChange,
-    { sql, params, structured }: Statement,
-  ): Promise<unknown> {
+  private async begin(level: string | undefined, statement: Statement): Promise<unknown> {
+    const { sql, params, structured } = statement;
+    // MySQL commits what is open; the others refuse, or warn and go on with it.
+    const commits = this.frames.active && this.shared.dialect === 'mysql';
+    const nested = this.frames.active && !commits;
+    const result = commits ? await this.commit(statement) : await this.execute(sql, params, structured);
+    if (nested) return result;
+    await this.session.begin(level);
+    this.frames.begin();
+    return result;
+  }
+
+  /** UNLOCK TABLES commits only under LOCK TABLES, which has ended our frames itself. */
+  private commitsImplicitly(sql: string): boolean {
+    return commitsImplicitly(sql, this.shared.dialect) && !/^\s*UNLOCK/i.test(sql);
+  }
+
+  private async changeSession(change: SessionChange, statement: Statement): Promise<unknown> {
     // Switching autocommit on commits what is open.
     const commits = change.kind === 'autocommit' && change.on && this.frames.active;
     const result = commits
-      ? await this.commit(sql, params, structured)
-      : await this.execute(sql, params, structured);
+      ? await this.commit(statement)
+      : await this.execute(statement.sql, statement.params, statement.structured);
     await this.session.apply(change, this.frames.active);
     return result;
   }
 
-  private async commit(sql: string, params: readonly unknown[], structured: boolean): Promise<unknown> {
-    const pending = await this.shared.invalidator.pend(this.frames.changes());
+  /** Runs what ends the transaction, which may be a statement that changes something itself (MySQL's DDL). */
+  private async commit(
+    { sql, params, structured }: Statement,
+    analysis: StatementAnalysis = NO_CHANGE,
+  ): Promise<unknown> {
+    const own = coarseChanges(analysis);
+    const { effects, tokens } = this.frames.changes();
+    const pending = await this.shared.invalidator.pend({
+      effects: [...effects, ...own.effects],
+      tokens: new Set([...tokens, ...own.tokens]),
+    });
     try {
       return await this.execute(sql, params, structured);
     } finally {
@@ -220,7 +240,7 @@ export class ObservedConnection {
     this.frames.begin();
     try {
       const result = await work();
-      await this.commit('COMMIT', [], false);
+      await this.commit(COMMIT);
       return result;
     } catch (error) {
       this.frames.end();
@@ -237,8 +257,10 @@ interface Changed {
 }
 
 const NO_TOKENS: ReadonlySet<string> = new Set();
+const NO_CHANGE: StatementAnalysis = { kind: 'session' };
+const COMMIT: Statement = { sql: 'COMMIT', params: [], structured: false };
 
-function coarseChanges(analysis: Exclude<StatementAnalysis, { kind: 'transaction' }>): Changed {
+function coarseChanges(analysis: StatementAnalysis): Changed {
   if (analysis.kind === 'opaque') return { effects: [], tokens: new Set([EVERYTHING]) };
   if (analysis.kind !== 'write') return { effects: [], tokens: NO_TOKENS };
   const effects = analysis.effects.map(({ table }) => ({ table, columns: '*' as const, images: undefined }));

@@ -3,7 +3,7 @@ import type { Cache, Codec } from '../core/cache.js';
 import type { CacheContext } from '../core/cache-context.js';
 import { hashText, keyPart } from '../core/cache-key.js';
 import { dependenciesOf, type Dependencies } from '../core/dependencies.js';
-import { bindRead, type SqlAnalyser } from '../sql/index.js';
+import { bindRead, withUntold, type SqlAnalyser } from '../sql/index.js';
 import type { TypeOrmCatalog } from './catalog.js';
 import type { ObservedConnection } from './connection.js';
 import type { EntityCodec } from './codec/entity-codec.js';
@@ -123,7 +123,10 @@ export class ReadDoor {
     const analysis = analyser.analyse(sql);
     if (analysis.kind !== 'read') return `not a plain read (${analysis.kind})`;
     if (analysis.uncacheable !== undefined) return analysis.uncacheable;
-    return dependenciesOf(bindRead(analysis, params, catalog), id === undefined ? [] : [id]);
+    const reads = bindRead(analysis, params, catalog).map((read) =>
+      withUntold(read, catalog.get(read.table)?.columns ?? new Map()),
+    );
+    return dependenciesOf(reads, id === undefined ? [] : [id]);
   }
 
   private hashOf(sql: string): string {

@@ -1,6 +1,6 @@
 import { touches, type Effect, type RowImage } from '../invalidation/effect.js';
 import type { RegistryCache } from '../invalidation/registry-cache.js';
-import { bindOperand, bindWhere, canonicalValue } from '../sql/index.js';
+import { bindOperand, bindWhere, canonicalValue, UNTOLD } from '../sql/index.js';
 import type { ColumnFacts, Operand, ValueClass, WriteEffect } from '../sql/sql.types.js';
 import type { TableFacts } from './catalog.js';
 
@@ -128,8 +128,12 @@ function setKnown(
  */
 const SOME_VALUE = '';
 
-const imageText = (facts: ColumnFacts, value: unknown): string | null | undefined =>
-  facts.valueClass === 'opaque' && value !== null ? SOME_VALUE : canonicalValue(facts, value);
+function imageText(facts: ColumnFacts, value: unknown): string | null | undefined {
+  if (facts.valueClass === 'opaque' && value !== null) return SOME_VALUE;
+  const text = canonicalValue(facts, value);
+  // Readers that compare texts by a collation look out for those as well.
+  return text === undefined && facts.valueClass === 'folded-text' ? UNTOLD : text;
+}
 
 /** Image of a row that the database returned; `label` gives the result's name of a column. */
 export function imageOfRow(

@@ -84,5 +84,25 @@ describe.each(['postgres', 'mariadb'] as const)('session state on %s', (kind: Da
       await runner.query('SET autocommit = 1');
       expect(await name()).toBe('switched');
     });
+
+    it('notices that DDL commits what is open', async () => {
+      await runner.query('START TRANSACTION');
+      await runner.query(`UPDATE shelf SET name = 'by ddl' WHERE id = 1`);
+      expect(await name()).toBe('first');
+      await runner.query('CREATE TABLE passing (id int)');
+      expect(await name()).toBe('by ddl');
+      await runner.query('DROP TABLE passing');
+    });
+
+    it('notices that BEGIN commits what is open', async () => {
+      await runner.query('START TRANSACTION');
+      await runner.query(`UPDATE shelf SET name = 'before' WHERE id = 1`);
+      expect(await name()).toBe('first');
+      await runner.query('START TRANSACTION');
+      expect(await name()).toBe('before');
+      await runner.query(`UPDATE shelf SET name = 'lost' WHERE id = 1`);
+      await runner.query('ROLLBACK');
+      expect(await name()).toBe('before');
+    });
   }
 });
