@@ -73,7 +73,7 @@ export async function cachedSource(kind: DatabaseKind, options: CachedSourceOpti
     logging: true,
     logger: log,
     ...options.extra,
-  } as Partial<DataSourceOptions>);
+  });
   const dataSource = await new DataSource(database.options).initialize();
   const services = await cacheServices(options);
   const observed = await ObservedDataSource.attach(dataSource, options.name ?? 'default', services);
