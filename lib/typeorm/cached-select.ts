@@ -57,7 +57,7 @@ export function cachedSelectBuilder(
 ): BuilderClass {
   const kit: Kit = { base: Base.prototype as Kit['base'], door, front, connectionOf };
 
-  class CachedSelectQueryBuilder extends (Base) {
+  class CachedSelectQueryBuilder extends Base {
     [WANTS]?: CacheOp;
     [EXISTS_OF]?: Internals;
 

@@ -70,7 +70,9 @@ describe.each(DATABASES)('successor cases: writes and inner tables on %s', (kind
     try {
       await runner.startTransaction(kind === 'sqlite' ? undefined : 'READ COMMITTED');
       await runner.query((STATEMENTS[kind] as Record<string, string>)[name]!);
-      expect(suite.source.observed.connectionOf(runner)?.bypass).toBe(true);
+      // MySQL and MariaDB commit what is open before TRUNCATE runs: nothing uncommitted is left.
+      const isOver = kind === 'mariadb' && name === 'TRUNCATE';
+      expect(suite.source.observed.connectionOf(runner)?.bypass).toBe(!isOver);
     } finally {
       await runner.rollbackTransaction();
       await runner.release();
