@@ -18,10 +18,15 @@ export class RegistryCache {
 
   constructor(private readonly driver: CacheDriver) {}
 
-  /** Shapes of these tables, loading those never seen; at most one round trip. */
-  async load(tables: Iterable<string>): Promise<void> {
-    const missing = [...new Set(tables)].filter((table) => !this.known.has(table));
-    if (missing.length > 0) this.learn(await this.driver.registries(missing));
+  /** Loads the shapes of the tables never seen, in one round trip; `undefined` when there are none. */
+  load(tables: Iterable<string>): Promise<void> | undefined {
+    const missing: string[] = [];
+    for (const table of tables) if (!this.known.has(table)) missing.push(table);
+    return missing.length === 0 ? undefined : this.fetch(missing);
+  }
+
+  private async fetch(tables: readonly string[]): Promise<void> {
+    this.learn(await this.driver.registries([...new Set(tables)]));
   }
 
   get(table: string): KnownShapes | undefined {

@@ -32,6 +32,7 @@ const ACTIONS = new Set(['CASCADE', 'SET NULL', 'SET DEFAULT']);
  */
 export class ForeignKeys {
   private readonly byParent = new Map<string, ForeignKey[]>();
+  private readonly reached = new Map<string, ReadonlySet<string>>();
 
   constructor(
     dataSource: DataSource,
@@ -44,11 +45,10 @@ export class ForeignKeys {
   }
 
   /** Tables whose rows may change when rows of `table` go, the table itself included. */
-  reach(table: string, seen = new Set<string>()): ReadonlySet<string> {
-    if (seen.has(table)) return seen;
-    seen.add(table);
-    for (const { child } of this.byParent.get(table) ?? []) this.reach(child.id, seen);
-    return seen;
+  reach(table: string): ReadonlySet<string> {
+    let reached = this.reached.get(table);
+    if (!reached) this.reached.set(table, (reached = this.walk(table, new Set())));
+    return reached;
   }
 
   /** Whether the plan's closure can only be known by asking the database before the statement runs. */
@@ -79,6 +79,14 @@ export class ForeignKeys {
       const effect = { table: key.child.id, columns: changedColumns(key), images: withAfter(key, rows) };
       return key.onDelete === 'CASCADE' ? [effect, ...this.unknownDeletions(key.child.id)] : [effect];
     });
+  }
+
+  private walk(table: string, seen: Set<string>): ReadonlySet<string> {
+    if (!seen.has(table)) {
+      seen.add(table);
+      for (const { child } of this.byParent.get(table) ?? []) this.walk(child.id, seen);
+    }
+    return seen;
   }
 
   private collect(metadata: EntityMetadata): void {

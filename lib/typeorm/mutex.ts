@@ -6,25 +6,47 @@ interface Holding {
 }
 
 /**
- * Knows which locks the current asynchronous call holds. One for all connections of a DataSource: every
- * AsyncLocalStorage that was ever entered costs something on each promise of the process.
+ * Knows which locks the current asynchronous call holds. One for all connections of a DataSource, and used only where
+ * work can start other work under the same lock: an AsyncLocalStorage costs something on each promise of the process.
  */
-export type LockScope = AsyncLocalStorage<Holding>;
+export interface LockScope {
+  readonly storage: AsyncLocalStorage<Holding>;
+  /** Whether a statement can cause another one on the same connection, as a subscriber to queries may. */
+  readonly nests: () => boolean;
+}
 
-export const createLockScope = (): LockScope => new AsyncLocalStorage<Holding>();
+export const createLockScope = (nests: () => boolean): LockScope => ({
+  storage: new AsyncLocalStorage<Holding>(),
+  nests,
+});
 
 /** Runs one piece of work at a time. Work that is started from within the lock's holder runs at once. */
 export class Mutex {
-  private tail: Promise<unknown> = Promise.resolve();
+  private tail: Promise<unknown> | undefined;
 
   constructor(private readonly scope: LockScope) {}
 
   run<T>(work: () => Promise<T>): Promise<T> {
-    const outer = this.scope.getStore();
-    // A subscriber that queries inside a statement would otherwise wait for itself.
-    for (let held = outer; held; held = held.outer) if (held.mutex === this) return work();
-    const result = this.tail.then(() => this.scope.run({ mutex: this, outer }, work));
-    this.tail = result.catch(() => undefined);
+    const held = this.scope.nests() ? this.enter(work) : work;
+    if (held === undefined) return work();
+    const result: Promise<T> = this.tail ? this.tail.then(held) : held();
+    const tail: Promise<unknown> = result.then(
+      () => this.leave(tail),
+      () => this.leave(tail),
+    );
+    this.tail = tail;
     return result;
+  }
+
+  private leave(tail: Promise<unknown>): void {
+    if (this.tail === tail) this.tail = undefined;
+  }
+
+  /** The work as a holder of this lock; `undefined` when the caller is one, and would wait for itself. */
+  private enter<T>(work: () => Promise<T>): (() => Promise<T>) | undefined {
+    const { storage } = this.scope;
+    const outer = storage.getStore();
+    for (let each = outer; each; each = each.outer) if (each.mutex === this) return undefined;
+    return () => storage.run({ mutex: this, outer }, work);
   }
 }

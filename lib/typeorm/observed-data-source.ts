@@ -201,6 +201,8 @@ async function connectionContext(
     context,
     defaultIsolation: await defaultIsolation(dataSource, dialect),
     sessions: new WeakMap(),
-    locks: createLockScope(),
+    locks: createLockScope(() =>
+      dataSource.subscribers.some((each) => 'beforeQuery' in each || 'afterQuery' in each),
+    ),
   };
 }

@@ -58,9 +58,11 @@ export class WriteObserver {
 
   /** @returns false when the backend cannot be asked: then images are of no use, tables are restamped */
   private async loadRegistries(effects: readonly WriteEffect[]): Promise<boolean> {
-    const tables = new Set(effects.flatMap(({ table }) => [...this.foreignKeys.reach(table)]));
     try {
-      await this.invalidator.registries.load(tables);
+      for (const { table } of effects) {
+        const loading = this.invalidator.registries.load(this.foreignKeys.reach(table));
+        if (loading) await loading;
+      }
       return true;
     } catch {
       // `pend` meets the same failure and reports it; here it only means that there is nothing to be precise for.
