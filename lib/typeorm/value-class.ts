@@ -48,7 +48,8 @@ export function valueClassOf(
 function textClass(dialect: SqlDialect, type: string, column: ColumnMetadata): ValueClass {
   const collation = column.collation?.toLowerCase();
   // Binary collations of MySQL ignore trailing blanks as well; only this one compares bytes and nothing else.
-  if (dialect === 'mysql') return collation === 'utf8mb4_0900_bin' && type !== 'char' ? 'text' : 'folded-text';
+  if (dialect === 'mysql')
+    return collation === 'utf8mb4_0900_bin' && type !== 'char' ? 'text' : 'folded-text';
   if (dialect === 'sqlite') return collation === undefined || collation === 'binary' ? 'text' : 'folded-text';
   // PostgreSQL compares bytes unless the collation is not deterministic; `char(n)` ignores trailing blanks.
   if (type === 'character' || type === 'char') return 'opaque';
