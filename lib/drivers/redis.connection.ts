@@ -93,20 +93,38 @@ export async function connectRedis(option: RedisOption): Promise<RedisConnection
       if (silent) client.disconnect(true);
       silent = true;
     },
-    close: async () => {
-      client.disconnect();
-    },
+    close: () => ended(client),
   };
 }
 
-/** Waits for the first attempt, good or bad, and never longer than `timeout` milliseconds. */
-async function reached(client: { connect(): Promise<void> }, timeout: number): Promise<void> {
+/** Waits for the first attempt, good or bad. */
+const reached = (client: { connect(): Promise<void> }, patience: number): Promise<void> =>
+  atMost(
+    client.connect().catch(() => undefined),
+    patience,
+  );
+
+/** Waits for `work`, and never longer than `patience` milliseconds. */
+async function atMost(work: Promise<void>, patience: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const patience = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeout);
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, patience);
   });
-  await Promise.race([client.connect().catch(() => undefined), patience]);
+  await Promise.race([work, late]);
   clearTimeout(timer);
+}
+
+/** Disconnects and waits until the socket is closed, so that nothing of the connection outlives the application. */
+async function ended(client: {
+  readonly status: string;
+  disconnect(): void;
+  once(event: 'end', listener: () => void): unknown;
+}): Promise<void> {
+  // Without a socket ioredis tells no end.
+  const isConnected = client.status === 'connect' || client.status === 'ready';
+  const end = new Promise<void>((resolve) => client.once('end', resolve));
+  client.disconnect();
+  if (isConnected) await atMost(end, CONNECT_TIMEOUT);
 }
 
 async function loadIoredis() {
