@@ -4,6 +4,7 @@ export { commitsImplicitly } from './implicit-commit.js';
 export { initSqlParser } from './parser.js';
 export { sessionChangeOf, type SessionChange } from './session-change.js';
 export { SqlAnalyser, type SqlAnalyserOptions } from './sql-analyser.js';
+export { UNTOLD, withUntold } from './untold.js';
 export type {
   ColumnFacts,
   Conjunction,
