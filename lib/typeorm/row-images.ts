@@ -1,6 +1,6 @@
 import type { Effect, RowImage } from '../invalidation/effect.js';
 import { bindOperand } from '../sql/index.js';
-import type { SqlDialect } from '../sql/sql.types.js';
+import type { Operand, SqlDialect } from '../sql/sql.types.js';
 import {
   returningLabel,
   stripReturning,
@@ -112,7 +112,10 @@ export class RowImages {
     return [new Map([...image, ...imageOfRow({ [column]: id }, [column], table)])];
   }
 
-  /** The rows that were just inserted, found by their keys; not known when the database gave keys to several. */
+  /**
+   * The rows that were just inserted, found by their keys. To several rows of one statement SQLite gives consecutive
+   * keys; what MySQL gives depends on settings of the server, so there they are not known.
+   */
   private async insertedRows(
     { table, needed, source }: WritePlan,
     params: readonly unknown[],
@@ -120,9 +123,16 @@ export class RowImages {
     execute: Execute,
   ): Promise<readonly RowImage[] | undefined> {
     const { rows = [] } = source;
+    const given = (row: ReadonlyMap<string, Operand>): unknown => {
+      const operand = table.incrementColumn === undefined ? undefined : row.get(table.incrementColumn);
+      return operand && bindOperand(operand, params);
+    };
+    // Keys that the statement gives to some rows move those of the others.
+    const consecutive = this.dialect === 'sqlite' && rows.every((row) => (given(row) ?? null) === null);
+    const last = rows.length === 1 || consecutive ? await this.insertId(table, result, execute) : undefined;
     const keys: (readonly unknown[])[] = [];
-    for (const row of rows) {
-      const generated = rows.length === 1 ? await this.insertId(table, result, execute) : undefined;
+    for (const [i, row] of rows.entries()) {
+      const generated = rows.length === 1 ? last : last && Number(last) - rows.length + 1 + i;
       const key = table.primaryColumns.map((column) => {
         const operand = row.get(column);
         return (

@@ -1,0 +1,102 @@
+import { generate, roughFrom } from './generate.js';
+import type { Operation } from './operations.js';
+import { addScores, needlessShare, Precision, scoreTable, type Scores } from './precision.js';
+import { Discrepancy, TraceRunner, type Observer } from './run-trace.js';
+import { shrink } from './shrink.js';
+import { World, type WorldOptions } from './world.js';
+
+/** Share of the operations that each setting runs. */
+const SETTINGS: readonly (WorldOptions & { readonly share: number })[] = [
+  { kind: 'sqlite', driver: 'memory', processes: 1, share: 0.25 },
+  { kind: 'sqlite', driver: 'redis', processes: 1, share: 0.1 },
+  { kind: 'postgres', driver: 'memory', processes: 1, share: 0.2 },
+  { kind: 'postgres', driver: 'redis', processes: 2, share: 0.15 },
+  { kind: 'mariadb', driver: 'memory', processes: 1, share: 0.15 },
+  { kind: 'mariadb', driver: 'redis', processes: 2, share: 0.15 },
+];
+
+const SEED = Number(process.env['DIFFERENTIAL_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+const OPERATIONS = Number(process.env['DIFFERENTIAL_OPS'] ?? 20_000);
+/** Milliseconds that a failure may spend on a smaller trace. */
+const SHRINKING = 90_000;
+
+describe('random reads and writes', () => {
+  const scores: Scores[] = [];
+
+  it.each(SETTINGS)(
+    'every cached result equals the uncached one at that moment: $kind, $driver, $processes process(es)',
+    async (setting) => {
+      const count = Math.round(OPERATIONS * setting.share);
+      const trace = generate(SEED, setting.kind, count);
+      const world = await World.open(setting);
+      try {
+        const precision = new Precision(world);
+        const typical = await attempt(world, trace.slice(0, roughFrom(count)), precision);
+        const measured = precision.scores();
+        const rough = typical.failure ? typical : await attempt(world, trace.slice(roughFrom(count)));
+        if (rough.failure)
+          throw await explained(
+            setting,
+            trace.slice(0, trace.indexOf(rough.at as Operation) + 1),
+            rough.failure,
+          );
+        // A process learns the conditions of another by one invalidation of the table, which is not what this measures.
+        if (setting.processes === 1) scores.push(measured);
+        const name = `${setting.kind}/${setting.driver}/${setting.processes}`;
+        process.stdout.write(`seed ${SEED}, ${count} operations on ${scoreTable(name, measured)}\n`);
+        expect(measured.ours.hits).toBeGreaterThan(measured.ours.misses / 4);
+      } finally {
+        await world.close();
+      }
+    },
+    10 * 60_000,
+  );
+
+  it('no more misses are needless than by the rules of django-cacheops', () => {
+    const total = addScores(scores);
+    process.stdout.write(`seed ${SEED}, ${scoreTable('all single processes', total)}\n`);
+    expect(needlessShare(total.ours)).toBeLessThanOrEqual(needlessShare(total.seed));
+  });
+});
+
+interface Attempt {
+  readonly at?: Operation;
+  readonly failure?: Discrepancy;
+}
+
+async function attempt(world: World, trace: readonly Operation[], observer?: Observer): Promise<Attempt> {
+  const runner = new TraceRunner(world, observer);
+  for (const operation of trace) {
+    try {
+      await runner.run([operation]);
+    } catch (failure) {
+      if (failure instanceof Discrepancy) return { at: operation, failure };
+      throw failure;
+    }
+  }
+  return {};
+}
+
+/** The failure with the smallest trace that shows one. */
+async function explained(
+  setting: WorldOptions,
+  trace: readonly Operation[],
+  first: Discrepancy,
+): Promise<Error> {
+  let smallest = first;
+  const fails = async (operations: readonly Operation[]): Promise<boolean> => {
+    const world = await World.open(setting);
+    try {
+      const { failure } = await attempt(world, operations);
+      if (failure) smallest = failure;
+      return failure !== undefined;
+    } finally {
+      await world.close();
+    }
+  };
+  const minimal = await shrink(trace, fails, Date.now() + SHRINKING);
+  const lines = minimal.map((operation) => JSON.stringify(operation)).join(',\n');
+  return new Error(
+    `DIFFERENTIAL_SEED=${SEED} (operation ${trace.length}): ${smallest.message}\nminimal trace:\n[${lines}]`,
+  );
+}
