@@ -52,6 +52,28 @@ describe('random reads and writes', () => {
     10 * 60_000,
   );
 
+  it('finds a fault that is put in, and shrinks its trace', async () => {
+    const open = async (): Promise<World> => {
+      const world = await World.open({ kind: 'sqlite', driver: 'memory', processes: 1 });
+      const { invalidator } = world.process(0).services;
+      const pend = invalidator.pend.bind(invalidator);
+      invalidator.pend = ({ effects, tokens }) =>
+        pend({ effects: effects.filter(({ table }) => table !== 'comment'), tokens });
+      return world;
+    };
+    const trace = generate(1, 'sqlite', 2000);
+    const world = await open();
+    const { at, failure } = await attempt(world, trace);
+    await world.close();
+    expect(failure?.detail).toContain('uncached:');
+    const found = await smallest(
+      open,
+      trace.slice(0, trace.indexOf(at as Operation) + 1),
+      failure as Discrepancy,
+    );
+    expect(found.trace.length).toBeLessThanOrEqual(4);
+  }, 120_000);
+
   it('no more misses are needless than by the rules of django-cacheops', () => {
     const total = addScores(scores);
     process.stdout.write(`seed ${SEED}, ${scoreTable('all single processes', total)}\n`);
@@ -77,26 +99,33 @@ async function attempt(world: World, trace: readonly Operation[], observer?: Obs
   return {};
 }
 
-/** The failure with the smallest trace that shows one. */
-async function explained(
-  setting: WorldOptions,
+/** The smallest trace found that fails, and how. */
+async function smallest(
+  open: () => Promise<World>,
   trace: readonly Operation[],
   first: Discrepancy,
-): Promise<Error> {
-  let smallest = first;
+): Promise<{ readonly trace: readonly Operation[]; readonly failure: Discrepancy }> {
+  let last = first;
   const fails = async (operations: readonly Operation[]): Promise<boolean> => {
-    const world = await World.open(setting);
+    const world = await open();
     try {
       const { failure } = await attempt(world, operations);
-      if (failure) smallest = failure;
+      if (failure) last = failure;
       return failure !== undefined;
     } finally {
       await world.close();
     }
   };
-  const minimal = await shrink(trace, fails, Date.now() + SHRINKING);
-  const lines = minimal.map((operation) => JSON.stringify(operation)).join(',\n');
-  return new Error(
-    `DIFFERENTIAL_SEED=${SEED} (operation ${trace.length}): ${smallest.message}\nminimal trace:\n[${lines}]`,
-  );
+  return { trace: await shrink(trace, fails, Date.now() + SHRINKING), failure: last };
+}
+
+async function explained(
+  setting: WorldOptions,
+  trace: readonly Operation[],
+  first: Discrepancy,
+): Promise<Error> {
+  const found = await smallest(() => World.open(setting), trace, first);
+  const lines = found.trace.map((operation) => JSON.stringify(operation)).join(',\n');
+  const where = `DIFFERENTIAL_SEED=${SEED} DIFFERENTIAL_OPS=${OPERATIONS} (operation ${trace.length})`;
+  return new Error(`${where}: ${found.failure.message}\nminimal trace:\n[${lines}]`);
 }
