@@ -7,7 +7,7 @@ import type { FrontDoor } from './front-door.js';
 import { broadcastLoad, type GraphPlan } from './graph-plan.js';
 import type { ReadDecision, ReadDoor, ReadQuery, ReadSubject } from './read-door.js';
 
-/** What the door reaches of a builder: protected in TypeORM's types, stable since 0.2. The canary test watches it. */
+/** What the door reaches of a builder: protected in TypeORM's types, stable since 0.2. `test/typeorm/canary.spec.ts` watches it. */
 interface Internals {
   expressionMap: QueryExpressionMap;
   dataSource: DataSource;
