@@ -12,6 +12,6 @@ export interface Profile {
 /** One line of the `entities` option. `false` forbids caching, even by hand. */
 export interface ProfileRule {
   /** Entity name, glob over entity names, or class. */
-  readonly entity: string | ((...args: never[]) => unknown);
+  readonly entity: string | (abstract new (...args: never[]) => unknown) | ((...args: never[]) => unknown);
   readonly profile: Profile | false;
 }
