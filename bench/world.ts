@@ -1,4 +1,3 @@
-import type { AsyncLocalStorage } from 'node:async_hooks';
 import { Redis } from 'ioredis';
 import { DataSource, type DataSourceOptions, type ObjectLiteral, type Repository } from 'typeorm';
 import type { CacheDriver } from '../lib/drivers/cache-driver.interface.js';
@@ -103,7 +102,7 @@ export class ArticleDatabase {
   async close(): Promise<void> {
     for (const { services, dataSource } of this.opened) {
       await services?.invalidator.drain();
-      if (services) forgetContext(services);
+      if (services) services.context.dispose();
       await dataSource.destroy();
     }
     await this.drop();
@@ -125,14 +124,6 @@ export class ArticleDatabase {
     this.opened.push(kept);
     return kept;
   }
-}
-
-/**
- * Node 20 walks all AsyncLocalStorages that were ever entered at each promise. An application has one CacheContext;
- * those of comparisons that are over must not slow down the next one.
- */
-function forgetContext({ context }: Services): void {
-  (context as unknown as { storage: AsyncLocalStorage<unknown> }).storage.disable();
 }
 
 /** Whether two results are the same data, whatever made them. */

@@ -55,6 +55,7 @@ export async function createRuntime(
     sources.detach();
     await invalidator.drain();
     await driver.close();
+    context.dispose();
   };
   return { options, logger, sources, service, close };
 }

@@ -59,6 +59,11 @@ export class CacheContext {
     for (let fill = this.storage.getStore()?.fill; fill; fill = fill.outer) fill.tainted = true;
   }
 
+  /** Every storage that was ever entered costs something on each promise of the process, until it is disabled. */
+  dispose(): void {
+    this.storage.disable();
+  }
+
   private get state(): ContextState {
     return this.storage.getStore() ?? this.initial;
   }

@@ -46,6 +46,7 @@ async function join(
     await services.invalidator.drain();
     await dataSource.destroy();
     await guarded.close();
+    services.context.dispose();
   };
   return { dataSource, services, guarded, log, close };
 }

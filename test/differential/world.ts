@@ -50,6 +50,7 @@ export class World {
     const close = async (): Promise<void> => {
       await plain?.destroy();
       await second?.services.invalidator.drain();
+      second?.services.context.dispose();
       await second?.dataSource.destroy();
       await first.close();
       for (const { prefix, client } of backends.slice(0, 1)) await dropPrefix(client, prefix);

@@ -89,6 +89,7 @@ export async function cachedSource(kind: DatabaseKind, options: CachedSourceOpti
     events,
     close: async () => {
       await services.invalidator.drain();
+      services.context.dispose();
       await dataSource.destroy();
       await database.drop();
     },
