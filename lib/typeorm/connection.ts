@@ -1,7 +1,7 @@
 import type { CacheContext } from '../core/cache-context.js';
 import { EVERYTHING } from '../core/token.js';
 import type { Invalidator } from '../invalidation/invalidator.js';
-import { TransactionFrames } from '../invalidation/transaction-frames.js';
+import { TransactionFrames, type Changes } from '../invalidation/transaction-frames.js';
 import { commitsImplicitly, sessionChangeOf, type SessionChange, type SqlAnalyser } from '../sql/index.js';
 import type { SqlDialect, StatementAnalysis, TransactionAnalysis, WriteEffect } from '../sql/sql.types.js';
 import { Mutex, type LockScope } from './mutex.js';
@@ -104,10 +104,17 @@ export class ObservedConnection {
   }
 
   private async releaseOpen(release: Release): Promise<void> {
-    const pending = await this.shared.invalidator.pend(this.frames.changes());
-    this.frames.end();
+    await this.published(this.frames.changes(), () => {
+      this.frames.end();
+      return release();
+    });
+  }
+
+  /** Marks, work, settle: the marks go whatever became of the work. */
+  private async published<T>(changes: Changes, work: () => Promise<T>): Promise<T> {
+    const pending = await this.shared.invalidator.pend(changes);
     try {
-      await release();
+      return await work();
     } finally {
       this.shared.invalidator.settle(pending);
     }
@@ -178,16 +185,13 @@ export class ObservedConnection {
   ): Promise<unknown> {
     const own = coarseChanges(analysis);
     const { effects, tokens } = this.frames.changes();
-    const pending = await this.shared.invalidator.pend({
+    const changes = {
       effects: [...effects, ...own.effects],
       tokens: new Set([...tokens, ...own.tokens]),
-    });
-    try {
-      return await this.execute(sql, params, structured);
-    } finally {
-      this.frames.end();
-      this.shared.invalidator.settle(pending);
-    }
+    };
+    return this.published(changes, () =>
+      this.execute(sql, params, structured).finally(() => this.frames.end()),
+    );
   }
 
   private async write(
@@ -221,17 +225,12 @@ export class ObservedConnection {
   }
 
   /** What changes is known beforehand: inside a transaction it is recorded, outside it is marked around the statement. */
-  private async announced(changes: Changed, { sql, params, structured }: Statement): Promise<unknown> {
+  private async announced(changes: Changes, { sql, params, structured }: Statement): Promise<unknown> {
     if (this.frames.active) {
       this.frames.record(changes.effects, changes.tokens);
       return this.execute(sql, params, structured);
     }
-    const pending = await this.shared.invalidator.pend(changes);
-    try {
-      return await this.execute(sql, params, structured);
-    } finally {
-      this.shared.invalidator.settle(pending);
-    }
+    return this.published(changes, () => this.execute(sql, params, structured));
   }
 
   /** Makes one transaction of the locking look at the rows and the statement. */
@@ -251,16 +250,11 @@ export class ObservedConnection {
   }
 }
 
-interface Changed {
-  readonly effects: ReturnType<WriteObserver['effects']>;
-  readonly tokens: ReadonlySet<string>;
-}
-
 const NO_TOKENS: ReadonlySet<string> = new Set();
 const NO_CHANGE: StatementAnalysis = { kind: 'session' };
 const COMMIT: Statement = { sql: 'COMMIT', params: [], structured: false };
 
-function coarseChanges(analysis: StatementAnalysis): Changed {
+function coarseChanges(analysis: StatementAnalysis): Changes {
   if (analysis.kind === 'opaque') return { effects: [], tokens: new Set([EVERYTHING]) };
   if (analysis.kind !== 'write') return { effects: [], tokens: NO_TOKENS };
   const effects = analysis.effects.map(({ table }) => ({ table, columns: '*' as const, images: undefined }));

@@ -4,7 +4,7 @@ import type { RegistryCache } from '../invalidation/registry-cache.js';
 import type { SqlDialect, ValueClass } from '../sql/sql.types.js';
 import type { TableFacts, TypeOrmCatalog } from './catalog.js';
 import type { RowImages } from './row-images.js';
-import type { Execute } from './statement.js';
+import { bindTo, type Execute } from './statement.js';
 import { imageOfRow, type WritePlan } from './write-plan.js';
 
 interface ForeignKey {
@@ -207,7 +207,9 @@ export class ForeignKeys {
       // A composite key with a NULL part is referenced by nothing.
       if (values.includes(null)) continue;
       if (values.includes(undefined)) return undefined;
-      const parts = columns.map((name, i) => `${this.images.quote(name)} = ${this.place(params, values[i])}`);
+      const parts = columns.map(
+        (name, i) => `${this.images.quote(name)} = ${bindTo(params, values[i], this.dialect)}`,
+      );
       conditions.push(`(${parts.join(' AND ')})`);
     }
     if (conditions.length === 0) return [];
@@ -221,11 +223,6 @@ export class ForeignKeys {
       execute,
     );
     return rows?.map((row) => new Map(Object.entries(row)));
-  }
-
-  private place(params: unknown[], value: unknown): string {
-    params.push(value);
-    return this.dialect === 'postgres' ? `$${params.length}` : '?';
   }
 }
 

@@ -6,12 +6,15 @@ import type { GraphPlan } from './graph-plan.js';
 export const FIND_METHODS = ['find', 'findBy', 'findOne', 'findOneBy'] as const;
 export type FindMethod = (typeof FIND_METHODS)[number];
 
+/** Whether the method answers with one entity. */
+export const isSingle = (method: FindMethod): boolean => method === 'findOne' || method === 'findOneBy';
+
 /** The options that TypeORM's method hands to its query builder. */
 export function findOptions(method: FindMethod, given: unknown): FindManyOptions<ObjectLiteral> {
   const options = (
     method.endsWith('By') ? { where: given } : (given ?? {})
   ) as FindManyOptions<ObjectLiteral>;
-  return method === 'findOne' || method === 'findOneBy' ? { ...options, take: 1 } : options;
+  return isSingle(method) ? { ...options, take: 1 } : options;
 }
 
 const MAX_PLANS = 5000;

@@ -9,7 +9,7 @@ import { cachedSelectBuilder, loadGraph } from './cached-select.js';
 import { TypeOrmCatalog, dialectOf } from './catalog.js';
 import { EntityCodec } from './codec/entity-codec.js';
 import { schemaFingerprint } from './codec/schema-fingerprint.js';
-import { FIND_METHODS, findOptions, FrontDoor, type FindMethod } from './front-door.js';
+import { FIND_METHODS, findOptions, FrontDoor, isSingle, type FindMethod } from './front-door.js';
 import { broadcastLoad } from './graph-plan.js';
 import type { ConnectionContext, ObservedConnection } from './connection.js';
 import { connectionOf, RunnerObserver } from './observe-runner.js';
@@ -34,9 +34,9 @@ export interface ObserveServices {
 const PERSISTING = ['save', 'remove', 'softRemove', 'recover', 'preload'] as const;
 
 /**
- * One DataSource with doors in it: its query builders read through the cache, its connections are observed. All that
- * is replaced are own properties of this instance, so that other DataSources and TypeORM's prototypes stay as they
- * are and `detach` can take everything out again.
+ * One DataSource with doors in it: its query builders read through the cache, its connections are observed. What is
+ * replaced are own properties of this instance, and its builders, runners and managers get prototypes of ours above
+ * TypeORM's: other DataSources and TypeORM's own prototypes stay as they are, and `detach` takes the doors out again.
  */
 export class ObservedDataSource {
   readonly door: ReadDoor;
@@ -177,7 +177,7 @@ export class ObservedDataSource {
     };
     const entities = await this.services.cache.getOrSet({ ...plan, patient: true, load });
     await broadcastLoad(plan, entities, () => manager.queryRunner ?? this.dataSource.createQueryRunner());
-    return method === 'findOne' || method === 'findOneBy' ? (entities[0] ?? null) : entities;
+    return isSingle(method) ? (entities[0] ?? null) : entities;
   }
 }
 

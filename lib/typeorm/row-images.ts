@@ -2,6 +2,8 @@ import type { Effect, RowImage } from '../invalidation/effect.js';
 import { bindOperand } from '../sql/index.js';
 import type { Operand, SqlDialect } from '../sql/sql.types.js';
 import {
+  bindTo,
+  quoteName,
   returningLabel,
   stripReturning,
   withReturning,
@@ -53,7 +55,7 @@ export class RowImages {
   }
 
   quote(name: string): string {
-    return this.dialect === 'mysql' ? `\`${name.replaceAll('`', '``')}\`` : `"${name.replaceAll('"', '""')}"`;
+    return quoteName(name, this.dialect);
   }
 
   private async plain(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
@@ -210,10 +212,7 @@ export class RowImages {
     if (rows.length === 0) return [];
     if (keys.length === 0 || (columns !== '*' && keys.some((key) => columns.has(key)))) return undefined;
     const params: unknown[] = [];
-    const place = (value: unknown): string => {
-      params.push(value);
-      return this.dialect === 'postgres' ? `$${params.length}` : '?';
-    };
+    const place = (value: unknown): string => bindTo(params, value, this.dialect);
     const where = rows
       .map((row) => `(${keys.map((key) => `${this.quote(key)} = ${place(row[key])}`).join(' AND ')})`)
       .join(' OR ');

@@ -18,6 +18,16 @@ export interface StructuredResult {
   affected?: number | null;
 }
 
+/** A name as an identifier of the dialect. */
+export const quoteName = (name: string, dialect: SqlDialect): string =>
+  dialect === 'mysql' ? `\`${name.replaceAll('`', '``')}\`` : `"${name.replaceAll('"', '""')}"`;
+
+/** Adds a value to the parameters and gives its placeholder. */
+export function bindTo(params: unknown[], value: unknown, dialect: SqlDialect): string {
+  params.push(value);
+  return dialect === 'postgres' ? `$${params.length}` : '?';
+}
+
 const MARK = '__cacheops_';
 
 /** Name under which a column that we added to a RETURNING clause comes back. */
@@ -33,8 +43,8 @@ export function withReturning(
   has: boolean,
   dialect: SqlDialect,
 ): string {
-  const quote = dialect === 'mysql' ? '`' : '"';
-  const list = columns.map((c) => `${quote}${c}${quote} AS ${quote}${returningLabel(c)}${quote}`).join(', ');
+  const quote = (name: string): string => quoteName(name, dialect);
+  const list = columns.map((c) => `${quote(c)} AS ${quote(returningLabel(c))}`).join(', ');
   return `${sql.replace(/[\s;]+$/, '')}${has ? ',' : ' RETURNING'} ${list}`;
 }
 
