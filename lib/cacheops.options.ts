@@ -13,6 +13,8 @@ import {
   parseTimeout,
   ROOT,
 } from './options/parse.js';
+import { parseVersioning, type VersioningOptions } from './options/version-rules.js';
+import type { VersioningSettings } from './versioning/version-policy.js';
 
 /** What is written to: Nest's `LoggerService`, or anything like it. */
 export interface CacheOpsLogger {
@@ -63,6 +65,11 @@ export interface CacheOpsOptions {
   readonly onRedisFailure?: 'degrade' | 'fail' | undefined;
   /** How long a writer's marks live if its process dies before it settles. Must outlast any COMMIT. Default `'30s'`. */
   readonly pendTtl?: Duration | undefined;
+  /**
+   * Writes of entities that have a version are refused when the row was modified since it was read
+   * (`RecordModifiedError`). Default: writes are as TypeORM makes them. `{}` guards all such entities.
+   */
+  readonly versioning?: VersioningOptions | undefined;
   /** Default: Nest's `Logger` with the context `CacheOps`. */
   readonly logger?: CacheOpsLogger | undefined;
   /** Whether `CacheOpsService` can be injected without importing the module. Default `true`. */
@@ -95,6 +102,8 @@ export interface ResolvedOptions {
   readonly timeouts: Readonly<Record<'read' | 'write' | 'invalidation' | 'load', number>>;
   readonly onRedisFailure: 'degrade' | 'fail';
   readonly pendTtl: number;
+  /** `undefined`: nothing is guarded. */
+  readonly versioning: VersioningSettings | undefined;
   readonly logger: CacheOpsLogger | undefined;
   readonly isGlobal: boolean;
 }
@@ -110,11 +119,18 @@ const OPTION_NAMES = [
   'timeouts',
   'onRedisFailure',
   'pendTtl',
+  'versioning',
   'logger',
   'isGlobal',
 ] as const satisfies readonly (keyof CacheOpsOptions)[];
 
-const NO_DEFAULTS = { redis: undefined, entities: [], dataSources: undefined, logger: undefined };
+const NO_DEFAULTS = {
+  redis: undefined,
+  entities: [],
+  dataSources: undefined,
+  versioning: undefined,
+  logger: undefined,
+};
 
 /**
  * Checks the options and completes them with `DEFAULTS`.
@@ -139,6 +155,7 @@ export function resolveOptions(options: CacheOpsOptions = {}): ResolvedOptions {
     timeouts: parseTimeouts(given.timeouts),
     onRedisFailure: parseChoice('onRedisFailure', given.onRedisFailure, ['degrade', 'fail']),
     pendTtl: parseDuration('pendTtl', given.pendTtl),
+    versioning: given.versioning === undefined ? undefined : parseVersioning(given.versioning),
     logger: given.logger === undefined ? undefined : parseLogger(given.logger),
     isGlobal: parseBoolean('isGlobal', given.isGlobal),
   });

@@ -21,6 +21,7 @@ export { CACHE_OPS, type CacheOp } from './core/profile.js';
 export type { RedisClient, RedisConnectionOptions, RedisOption } from './drivers/redis.connection.js';
 export type { EntitiesOption, EntityProfile, EntityRule } from './options/entity-rules.js';
 export type { Duration } from './options/parse.js';
+export type { EntityVersioning, EntityVersioningRule, VersioningOptions } from './options/version-rules.js';
 export {
   CacheOpsService,
   type QueryReport,
@@ -35,3 +36,12 @@ export {
   type RowsDependency,
 } from './core/entity-dependency.js';
 export type { ByArguments, WrapOptions, Wrapped, WrappedEntry } from './service/wrapped.js';
+export { type Conflict, RecordModifiedError } from './versioning/record-modified.error.js';
+export type { ConflictKind, RecordVersion, VersionedOperation } from './versioning/record-version.js';
+export {
+  type VersionSubject,
+  WithoutVersionCheck,
+  withoutVersionCheck,
+  withoutVersionIncrement,
+} from './versioning/version-checks.js';
+export type { VersionKind } from './versioning/version-policy.js';

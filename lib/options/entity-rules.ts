@@ -22,26 +22,32 @@ export type EntitiesOption = Readonly<Record<string, EntityProfile | false>> | r
 
 /** @throws CacheOpsConfigError on a malformed rule, or on the same entity twice */
 export function parseEntityRules(option: string, value: unknown, defaultTtl: number): readonly ProfileRule[] {
+  return parseEntityEntries(option, value).map(([path, entity, profile]) =>
+    Object.freeze({ entity, profile: parseProfile(path, profile, defaultTtl) }),
+  );
+}
+
+type Entry = readonly [path: string, entity: ProfileRule['entity'], value: unknown];
+
+/**
+ * What an option says of each entity, with the path by which messages name it.
+ * @throws CacheOpsConfigError on what is no entity, or on the same entity twice
+ */
+export function parseEntityEntries(option: string, value: unknown): readonly Entry[] {
   const entries = Array.isArray(value)
     ? value.map((rule: unknown, i) => entryOf(`${option}[${i}]`, rule))
     : named(option, value);
   const seen = new Set<ProfileRule['entity']>();
-  return entries.map(([path, entity, profile]) => {
+  for (const [path, entity] of entries) {
     if (seen.has(entity)) throw new CacheOpsConfigError(path, 'one rule for each entity', entity);
     seen.add(entity);
-    return Object.freeze({ entity, profile: parseProfile(path, profile, defaultTtl) });
-  });
+  }
+  return entries;
 }
-
-type Entry = readonly [path: string, entity: ProfileRule['entity'], profile: unknown];
 
 function named(option: string, value: unknown): readonly Entry[] {
   if (!isPlainObject(value)) {
-    throw new CacheOpsConfigError(
-      option,
-      'an object of profiles by entity name, or a list of [entity, profile]',
-      value,
-    );
+    throw new CacheOpsConfigError(option, 'an object by entity name, or a list of [entity, value]', value);
   }
   return Object.entries(value)
     .filter(([, profile]) => profile !== undefined)
@@ -49,8 +55,7 @@ function named(option: string, value: unknown): readonly Entry[] {
 }
 
 function entryOf(path: string, rule: unknown): Entry {
-  if (!Array.isArray(rule) || rule.length !== 2)
-    throw new CacheOpsConfigError(path, '[entity, profile]', rule);
+  if (!Array.isArray(rule) || rule.length !== 2) throw new CacheOpsConfigError(path, '[entity, value]', rule);
   const [entity, profile] = rule as [unknown, unknown];
   return [`${path}(${nameOf(entity)})`, targetOf(path, entity), profile];
 }

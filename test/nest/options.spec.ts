@@ -133,7 +133,7 @@ describe('what is refused', () => {
     ['logger without warn', { logger: { log: () => 0, error: () => 0 } }, 'logger', /log, warn and error/],
     ['dataSources: text', { dataSources: 'default' }, 'dataSources', /a list of DataSource names/],
     ['dataSources: empty name', { dataSources: [''] }, 'dataSources', /a list of DataSource names/],
-    ['entities: text', { entities: 'Article' }, 'entities', /profiles by entity name/],
+    ['entities: text', { entities: 'Article' }, 'entities', /an object by entity name/],
     ['a profile of true', { entities: { Article: true } }, 'entities.Article', /or false, got true/],
     ['an unknown op', { entities: { A: { ops: 'find' } } }, 'entities.A.ops', /"get" or .* got "find"/],
     ['an unknown op in a list', { entities: { A: { ops: ['get', 'all'] } } }, 'entities.A.ops', /got "all"/],
@@ -144,7 +144,7 @@ describe('what is refused', () => {
       /Did you mean ops\?/,
     ],
     ['ttl of a profile', { entities: { A: { ttl: 'x' } } }, 'entities.A.ttl', /got "x"/],
-    ['a rule that is no tuple', { entities: [Article] }, 'entities[0]', /\[entity, profile\]/],
+    ['a rule that is no tuple', { entities: [Article] }, 'entities[0]', /\[entity, value\]/],
     ['a rule of nothing', { entities: [[undefined, {}]] }, 'entities[0][0]', /an entity class/],
     [
       'an entity twice',
