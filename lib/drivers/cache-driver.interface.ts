@@ -59,6 +59,20 @@ export interface SettleRequest {
   readonly tables: readonly string[];
 }
 
+/** The right to be the only one that loads an entry. */
+export interface LeaseRequest {
+  /** Key of the entry. */
+  readonly key: string;
+  /** Names the load; unique per load. */
+  readonly owner: string;
+}
+
+export interface ExpireRequest {
+  readonly tokens: readonly Token[];
+  /** As in a `pend`. */
+  readonly registries: ReadonlyMap<string, string>;
+}
+
 /**
  * Port of a cache backend: entries, the stamps of tokens, marks of pending writers and the registry of condition
  * shapes. Each method is one round trip. Methods reject when the backend fails; they never guess.
@@ -98,6 +112,23 @@ export interface CacheDriver {
 
   /** Restamps at once: the tokens lose their stamps; marks of pending writers stay. */
   restamp(tokens: readonly Token[]): Promise<void>;
+
+  /**
+   * Replaces the soft part of the tokens' stamps: entries under them are no longer fresh, but may be served within
+   * their grace. A token without stamp, or with marks, stays as it is.
+   * @returns as `pend`: the current registries when a version differs, and then nothing is done
+   */
+  expire(request: ExpireRequest): Promise<ReadonlyMap<string, ShapeRegistry> | undefined>;
+
+  /**
+   * Takes the lease of an entry, or extends it if the owner has it already.
+   * @param ttl milliseconds after which it runs out by itself
+   * @returns 0 when it is the owner's; else the milliseconds for which it is somebody else's if nobody extends it
+   */
+  lease(request: LeaseRequest & { readonly ttl: number }): Promise<number>;
+
+  /** Gives a lease back. Nothing when it is not the owner's. */
+  unlease(request: LeaseRequest): Promise<void>;
 
   /** The registries of these tables; version `''` and no shapes where there is none. */
   registries(tables: readonly string[]): Promise<ReadonlyMap<string, ShapeRegistry>>;

@@ -1,8 +1,10 @@
 import { CacheOpsConfigError, CacheOpsError } from '../cacheops.errors.js';
 import { type Clock, systemClock } from '../core/clock.js';
-import { EVERYTHING, type Token } from '../core/token.js';
+import { EVERYTHING, tableToken, type Token } from '../core/token.js';
 import type {
   CacheDriver,
+  ExpireRequest,
+  LeaseRequest,
   PendRequest,
   PinRequest,
   ReadReply,
@@ -135,6 +137,22 @@ export class GuardedDriver implements CacheDriver {
       () => this.#journal.restamp(tokens),
       () => this.inner.restamp(tokens),
     );
+  }
+
+  /** What cannot be expired is invalidated on return: nobody knows what has become stale since. */
+  expire(request: ExpireRequest): Promise<ReadonlyMap<string, ShapeRegistry> | undefined> {
+    return this.#invalidate(
+      () => this.#journal.restamp([...request.tokens, ...[...request.registries.keys()].map(tableToken)]),
+      () => this.inner.expire(request),
+    );
+  }
+
+  lease(request: LeaseRequest & { readonly ttl: number }): Promise<number> {
+    return this.#serve(this.#reads, () => this.inner.lease(request));
+  }
+
+  unlease(request: LeaseRequest): Promise<void> {
+    return this.#serve(this.#writes, () => this.inner.unlease(request));
   }
 
   delete(keys: readonly string[]): Promise<number> {

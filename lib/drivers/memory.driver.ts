@@ -3,6 +3,8 @@ import { type Token, tableToken } from '../core/token.js';
 import { CacheOpsConfigError } from '../cacheops.errors.js';
 import type {
   CacheDriver,
+  ExpireRequest,
+  LeaseRequest,
   PendRequest,
   PinRequest,
   ReadReply,
@@ -12,6 +14,7 @@ import type {
   WriteRequest,
 } from './cache-driver.interface.js';
 import { MemoryEntries } from './memory.entries.js';
+import { MemoryLeases } from './memory.leases.js';
 import { MemoryRegistries } from './memory.registries.js';
 import { MemoryStamps } from './memory.stamps.js';
 import { shapesByTable, withoutTables } from './table-shapes.js';
@@ -37,6 +40,7 @@ export class MemoryDriver implements CacheDriver {
   protected readonly entries = new MemoryEntries();
   protected readonly stamps: MemoryStamps;
   protected readonly tables = new MemoryRegistries();
+  readonly #leases = new MemoryLeases();
   readonly #clock: Clock;
   readonly #maxBytes: number;
 
@@ -91,9 +95,8 @@ export class MemoryDriver implements CacheDriver {
     ttl,
   }: PendRequest): Promise<ReadonlyMap<string, ShapeRegistry> | undefined> {
     const now = this.#clock.monotonic();
-    for (const [table, version] of registries) {
-      if (this.tables.version(table, now) !== version) return this.#registries([...registries.keys()], now);
-    }
+    const differing = this.#differing(registries, now);
+    if (differing) return differing;
     for (const table of registries.keys()) this.tables.mark(table, writer, now + ttl, now);
     for (const token of tokens) this.stamps.mark(token, writer, now + ttl, now);
     this.entries.shrink(this.#room());
@@ -114,6 +117,24 @@ export class MemoryDriver implements CacheDriver {
     for (const token of tokens) this.stamps.clear(token, undefined, now);
   }
 
+  async expire({
+    tokens,
+    registries,
+  }: ExpireRequest): Promise<ReadonlyMap<string, ShapeRegistry> | undefined> {
+    const now = this.#clock.monotonic();
+    const differing = this.#differing(registries, now);
+    if (!differing) for (const token of tokens) this.stamps.expire(token, now);
+    return differing;
+  }
+
+  async lease({ key, owner, ttl }: LeaseRequest & { readonly ttl: number }): Promise<number> {
+    return this.#leases.take(key, owner, ttl, this.#clock.monotonic());
+  }
+
+  async unlease({ key, owner }: LeaseRequest): Promise<void> {
+    this.#leases.give(key, owner, this.#clock.monotonic());
+  }
+
   async registries(tables: readonly string[]): Promise<ReadonlyMap<string, ShapeRegistry>> {
     return this.#registries(tables, this.#clock.monotonic());
   }
@@ -130,10 +151,22 @@ export class MemoryDriver implements CacheDriver {
     this.entries.clear();
     this.stamps.reset();
     this.tables.reset();
+    this.#leases.reset();
   }
 
   #room(): number {
     return Math.max(0, this.#maxBytes - this.stamps.bytes);
+  }
+
+  /** All registries asked for, if the version of one is another than the caller's. */
+  #differing(
+    versions: ReadonlyMap<string, string>,
+    now: number,
+  ): ReadonlyMap<string, ShapeRegistry> | undefined {
+    for (const [table, version] of versions) {
+      if (this.tables.version(table, now) !== version) return this.#registries([...versions.keys()], now);
+    }
+    return undefined;
   }
 
   #registries(tables: readonly string[], now: number): ReadonlyMap<string, ShapeRegistry> {

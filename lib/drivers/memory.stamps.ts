@@ -1,4 +1,4 @@
-import { newStamp, type Stamp } from '../core/stamp.js';
+import { expiredStamp, newStamp, type Stamp } from '../core/stamp.js';
 import type { Token } from '../core/token.js';
 import type { TokenState } from './cache-driver.interface.js';
 import { ExpiringMap } from './expiring-map.js';
@@ -51,6 +51,14 @@ export class MemoryStamps {
     if (record.stamp === undefined) return 'pending';
     if (record.expires < now + stampLifeAtLeast(ttl)) record.expires = now + stampLife(ttl);
     return record.stamp;
+  }
+
+  /** Replaces the soft part of the stamp, if there is one. */
+  expire(token: Token, now: number): void {
+    const record = this.#records.get(token, now);
+    if (record?.stamp === undefined) return;
+    record.stamp = expiredStamp(record.stamp);
+    if (record.stamp === undefined) this.#records.delete(token);
   }
 
   mark(token: Token, writer: string, deadline: number, now: number): void {

@@ -1,6 +1,8 @@
 import { CacheOpsConfigError } from '../cacheops.errors.js';
 import { EVERYTHING, type Token } from '../core/token.js';
 import type {
+  ExpireRequest,
+  LeaseRequest,
   PendRequest,
   PinRequest,
   ReadReply,
@@ -17,9 +19,11 @@ import {
   type RedisConnection,
   type RedisOption,
 } from './redis.connection.js';
+import { leaseScript, unleaseScript } from './redis.lease-scripts.js';
 import { type RedisScript, runScript } from './redis.script.js';
 import {
   entryKey,
+  expireScript,
   pendScript,
   pinScript,
   registriesScript,
@@ -99,6 +103,18 @@ export class RedisDriver implements ConnectedDriver {
 
   async restamp(tokens: readonly Token[]): Promise<void> {
     if (tokens.length > 0) await this.#run(restampScript, tokens);
+  }
+
+  async expire(request: ExpireRequest): Promise<ReadonlyMap<string, ShapeRegistry> | undefined> {
+    return request.tokens.length === 0 ? undefined : this.#run(expireScript, request);
+  }
+
+  lease(request: LeaseRequest & { readonly ttl: number }): Promise<number> {
+    return this.#run(leaseScript, request);
+  }
+
+  unlease(request: LeaseRequest): Promise<void> {
+    return this.#run(unleaseScript, request);
   }
 
   async registries(tables: readonly string[]): Promise<ReadonlyMap<string, ShapeRegistry>> {

@@ -7,6 +7,7 @@
  *                milliseconds of the server's clock, and the key lives until the last of them.
  *   c:{<table>}  hash, the registry of the table: `v` its version, `=<shape>` one field a shape, `!` the marks of
  *                writers that are writing the table, as above.
+ *   r:<key>      the lease of an entry: who loads it
  *   id           which server handled the last restamp of everything (see `verify`)
  *
  * Any of them may vanish at any time: by `maxmemory-policy`, by expiry, by hand. That costs misses only:
@@ -28,6 +29,7 @@
  * - Registry that holds the mark of a writer: without the mark a reader can register a shape that the writer has not
  *   computed tokens for, load the old value and store it. The writer's `settle` finds its mark gone and restamps
  *   `t:{table}`. The same holds for a mark that ran out because the commit took too long.
+ * - Lease: two processes load the same entry; each stores under the stamps that it pinned itself.
  * - `id`: everything is restamped once more.
  *
  * A command that the client gave up on may still be executed later. A late `settle`, `restamp` or `delete` only takes
@@ -36,6 +38,7 @@
 import { newStamp, type Stamp } from '../core/stamp.js';
 import { type Token, tableToken } from '../core/token.js';
 import type {
+  ExpireRequest,
   PendRequest,
   PinRequest,
   SettleRequest,
@@ -56,7 +59,7 @@ const IDENTITY_KEY = 'id';
 const writerName = (writer: string): string =>
   writer.replace(/[^\w-]/g, (c) => `.${c.charCodeAt(0).toString(16)}.`);
 
-const millis = (ms: number): number => Math.max(1, Math.ceil(ms));
+export const millis = (ms: number): number => Math.max(1, Math.ceil(ms));
 
 /** Text of marks: `live` drops those that ran out and, if named, one writer's; `clear` does so to a token's key. */
 const MARKS = `
@@ -90,7 +93,10 @@ local function clear(key, writer)
 end
 `;
 
-/** `registry(key)`: version first (`''` when there is none), then the shapes. */
+/**
+ * `registry(key)`: version first (`''` when there is none), then the shapes. `differing(n, at)`: the first n keys as
+ * such, if the version of one is not the argument behind `at` that belongs to it.
+ */
 const REGISTRY = `
 local function registry(key)
   local fields, found = redis.call('HGETALL', key), {''}
@@ -102,6 +108,15 @@ local function registry(key)
     end
   end
   return found
+end
+local function differing(n, at)
+  for i = 1, n do
+    if (redis.call('HGET', KEYS[i], 'v') or '') ~= ARGV[at + i] then
+      local all = {}
+      for k = 1, n do all[k] = registry(KEYS[k]) end
+      return all
+    end
+  end
 end
 `;
 
@@ -228,13 +243,8 @@ export const pendScript = defineScript<PendRequest, ReadonlyMap<string, ShapeReg
   name: 'pend',
   source: `${MARKS}${REGISTRY}
 local writer, ttl, n = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-for i = 1, n do
-  if (redis.call('HGET', KEYS[i], 'v') or '') ~= ARGV[3 + i] then
-    local all = {}
-    for k = 1, n do all[k] = registry(KEYS[k]) end
-    return all
-  end
-end
+local all = differing(n, 3)
+if all then return all end
 local deadline = now + ttl
 local mark = writer .. ':' .. string.format('%.0f', deadline)
 local function marked(text)
@@ -295,6 +305,33 @@ for i = 1, #KEYS do clear(KEYS[i]) end`,
   keys: (tokens) => tokens.map(stampKey),
   args: () => [],
   reply: () => undefined,
+});
+
+/**
+ * KEYS: the registries, then the tokens. ARGV: number of registries, their versions. Reply: as `pend`. The digits at
+ * the end of a stamp count; a stamp whose count is used up goes.
+ */
+export const expireScript = defineScript<ExpireRequest, ReadonlyMap<string, ShapeRegistry> | undefined>({
+  name: 'expire',
+  source: `${REGISTRY}
+local n = tonumber(ARGV[1])
+local all = differing(n, 1)
+if all then return all end
+for i = n + 1, #KEYS do
+  local value = redis.call('GET', KEYS[i])
+  if value and string.sub(value, 1, 1) ~= '!' then
+    local count = tonumber(string.sub(value, -4), 16) + 1
+    if count > 65535 then
+      redis.call('DEL', KEYS[i])
+    else
+      redis.call('SET', KEYS[i], string.sub(value, 1, -5) .. string.format('%04x', count), 'KEEPTTL')
+    end
+  end
+end
+return false`,
+  keys: ({ tokens, registries }) => [...[...registries.keys()].map(registryKey), ...tokens.map(stampKey)],
+  args: ({ registries }) => [registries.size, ...registries.values()],
+  reply: (raw, { registries }) => (raw === null ? undefined : toRegistries([...registries.keys()], raw)),
 });
 
 /** KEYS: the registries. Reply: for each its version and shapes. */

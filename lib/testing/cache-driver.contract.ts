@@ -1,5 +1,7 @@
 import { deleteContract, readContract, writeContract } from './cache-driver/entries.contract.js';
+import { expireContract } from './cache-driver/expire.contract.js';
 import { type CacheDriverSubject, Harness } from './cache-driver/harness.js';
+import { leaseContract } from './cache-driver/lease.contract.js';
 import { pinContract, refusalContract, shapesContract } from './cache-driver/pin.contract.js';
 import { generalContract, registriesContract, restampContract } from './cache-driver/upkeep.contract.js';
 import { pendContract, settleContract, settleTablesContract } from './cache-driver/writers.contract.js';
@@ -23,6 +25,8 @@ const PARTS = [
   settleContract,
   settleTablesContract,
   restampContract,
+  expireContract,
+  leaseContract,
   registriesContract,
   generalContract,
 ];

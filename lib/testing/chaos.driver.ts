@@ -1,5 +1,7 @@
 import type {
   CacheDriver,
+  ExpireRequest,
+  LeaseRequest,
   PendRequest,
   PinRequest,
   ReadReply,
@@ -10,7 +12,7 @@ import type {
 } from '../drivers/cache-driver.interface.js';
 import type { Token } from '../core/token.js';
 
-export type DriverMethod = 'read' | 'pin' | 'write' | 'pend' | 'settle' | 'restamp' | 'registries' | 'delete';
+export type DriverMethod = Exclude<keyof CacheDriver, 'capabilities' | 'close'>;
 
 /** A call that waits at the door of the backend. */
 export interface Barrier {
@@ -36,6 +38,9 @@ export class ChaosDriver implements CacheDriver {
     pend: 0,
     settle: 0,
     restamp: 0,
+    expire: 0,
+    lease: 0,
+    unlease: 0,
     registries: 0,
     delete: 0,
   };
@@ -109,6 +114,18 @@ export class ChaosDriver implements CacheDriver {
 
   restamp(tokens: readonly Token[]): Promise<void> {
     return this.#pass('restamp', () => this.inner.restamp(tokens));
+  }
+
+  expire(request: ExpireRequest): Promise<ReadonlyMap<string, ShapeRegistry> | undefined> {
+    return this.#pass('expire', () => this.inner.expire(request));
+  }
+
+  lease(request: LeaseRequest & { readonly ttl: number }): Promise<number> {
+    return this.#pass('lease', () => this.inner.lease(request));
+  }
+
+  unlease(request: LeaseRequest): Promise<void> {
+    return this.#pass('unlease', () => this.inner.unlease(request));
   }
 
   registries(tables: readonly string[]): Promise<ReadonlyMap<string, ShapeRegistry>> {

@@ -51,6 +51,9 @@ class ResettableDriver implements CacheDriver {
   settle: CacheDriver['settle'] = (...args) => this.chaos.settle(...args);
   restamp: CacheDriver['restamp'] = (...args) => this.chaos.restamp(...args);
   registries: CacheDriver['registries'] = (...args) => this.chaos.registries(...args);
+  expire: CacheDriver['expire'] = (...args) => this.chaos.expire(...args);
+  lease: CacheDriver['lease'] = (...args) => this.chaos.lease(...args);
+  unlease: CacheDriver['unlease'] = (...args) => this.chaos.unlease(...args);
   delete: CacheDriver['delete'] = (...args) => this.chaos.delete(...args);
 }
 
