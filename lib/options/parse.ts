@@ -1,12 +1,10 @@
 import bytes from 'bytes';
 import ms, { type StringValue } from 'ms';
 import { CacheOpsConfigError } from '../cacheops.errors.js';
+import { LONGEST_TIMER } from '../core/clock.js';
 
 /** Milliseconds, or a text that the package `ms` reads: `'15m'`, `'1 day'`. */
 export type Duration = number | string;
-
-/** A timer of Node that is set to more fires at once. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
  * @returns whole milliseconds

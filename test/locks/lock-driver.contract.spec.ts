@@ -1,0 +1,29 @@
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { MemoryLockDriver } from '../../lib/locks/drivers/memory.lock-driver.js';
+import { lockDriverContract, type LockDriverContract } from '../../lib/testing/lock-driver.contract.js';
+import { ManualClock } from '../../lib/testing/manual-clock.js';
+
+const memory: LockDriverContract = {
+  create: async () => {
+    const clock = new ManualClock();
+    const driver = new MemoryLockDriver({ clock, scheduler: clock });
+    return { driver, other: driver, elapse: async (ms) => clock.advance(ms), dispose: () => driver.close() };
+  },
+};
+
+/** Every driver file with the backends it is run over. */
+const CONTRACTS: Readonly<Record<string, Readonly<Record<string, LockDriverContract>>>> = {
+  'memory.lock-driver.ts': { memory },
+};
+
+for (const contracts of Object.values(CONTRACTS)) {
+  for (const [name, contract] of Object.entries(contracts)) lockDriverContract(name, contract);
+}
+
+it.each(['locks/drivers', 'testing'])('every driver in lib/%s is enrolled', (folder) => {
+  const files = readdirSync(fileURLToPath(new URL(`../../lib/${folder}`, import.meta.url)));
+  for (const file of files.filter((name) => name.endsWith('.lock-driver.ts'))) {
+    expect(Object.keys(CONTRACTS)).toContain(file);
+  }
+});
