@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert';
 import { encodeEntry, isFresh } from '../../lib/core/entry.js';
 import type { Stamp } from '../../lib/core/stamp.js';
 import { rowsToken, tableToken, EVERYTHING, shapeText, type Token } from '../../lib/core/token.js';
-import { entryKey, stampKey } from '../../lib/drivers/redis.scripts.js';
+import { entryKey, stampKey } from '../../lib/drivers/redis.script-parts.js';
 import type { Changes } from '../../lib/invalidation/transaction-frames.js';
 import { cacheServices } from '../../test/support/cached-data-source.js';
 import type { Case, Comparison, ComparisonFactory } from '../comparison.js';

@@ -5,7 +5,7 @@ import { systemClock } from '../../lib/core/clock.js';
 import { dependenciesOf } from '../../lib/core/dependencies.js';
 import { Instrumentation } from '../../lib/core/instrumentation.js';
 import { createSerializer } from '../../lib/core/serializer.js';
-import { entryKey, stampKey } from '../../lib/drivers/redis.scripts.js';
+import { entryKey, stampKey } from '../../lib/drivers/redis.script-parts.js';
 import type { Comparison, ComparisonFactory } from '../comparison.js';
 import { countsOf } from '../counters.js';
 import { ownRedis, type OwnRedis } from '../world.js';

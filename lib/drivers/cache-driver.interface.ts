@@ -84,6 +84,9 @@ export interface CacheDriver {
   /** Reads an entry and the states of the tokens together, as of one moment. */
   read(key: string, tokens: readonly Token[]): Promise<ReadReply>;
 
+  /** Reads the states of the tokens alone, in the same order. */
+  states(tokens: readonly Token[]): Promise<readonly TokenState[]>;
+
   /**
    * Registers shapes, then stamps every token that has no stamp and extends the life of those that have one.
    * Creating a table's registry restamps `t:{table}` (a registry that was lost must not silence a writer).
@@ -138,4 +141,14 @@ export interface CacheDriver {
 
   /** Releases what the driver opened itself; a client that the application owns stays open. */
   close(): Promise<void>;
+}
+
+/** A driver that at times refuses to work. */
+export interface InterruptibleDriver extends CacheDriver {
+  /**
+   * @param listener called at once whenever the backend goes away: what was read from it before may be outdated by
+   * invalidations that it never heard of
+   * @returns a function that ends the watch
+   */
+  onInterrupt(listener: () => void): () => void;
 }

@@ -5,6 +5,7 @@ import type {
   CacheDriver,
   ExpireRequest,
   LeaseRequest,
+  InterruptibleDriver,
   PendRequest,
   PinRequest,
   ReadReply,
@@ -53,7 +54,7 @@ const UNAVAILABLE = new CacheOpsError('DRIVER', 'The cache backend is down; the 
  * After a rejected `pend` a writer that commits all the same has to `settle` (or `restamp`) after its commit: the
  * journal may be delivered before that commit.
  */
-export class GuardedDriver implements CacheDriver {
+export class GuardedDriver implements InterruptibleDriver {
   readonly capabilities: CacheDriver['capabilities'];
   readonly #connected: ConnectedDriver | undefined;
   readonly #unwatch: () => void;
@@ -64,6 +65,7 @@ export class GuardedDriver implements CacheDriver {
   readonly #cooldown: number;
   readonly #onStateChange: NonNullable<GuardOptions['onStateChange']>;
   readonly #journal = new Journal();
+  readonly #interrupted = new Set<() => void>();
   #up: boolean;
   #reported: GuardState = 'up';
   #failures = 0;
@@ -105,6 +107,10 @@ export class GuardedDriver implements CacheDriver {
 
   read(key: string, tokens: readonly Token[]): Promise<ReadReply> {
     return this.#serve(this.#reads, () => this.inner.read(key, tokens));
+  }
+
+  states(tokens: readonly Token[]): Promise<readonly TokenState[]> {
+    return this.#serve(this.#reads, () => this.inner.states(tokens));
   }
 
   pin(request: PinRequest): Promise<readonly TokenState[]> {
@@ -161,6 +167,11 @@ export class GuardedDriver implements CacheDriver {
       () => this.inner.delete(keys),
       this.#writes,
     );
+  }
+
+  onInterrupt(listener: () => void): () => void {
+    this.#interrupted.add(listener);
+    return () => this.#interrupted.delete(listener);
   }
 
   async close(): Promise<void> {
@@ -222,6 +233,7 @@ export class GuardedDriver implements CacheDriver {
 
   #down(error: unknown): void {
     this.#epoch++;
+    for (const listener of this.#interrupted) listener();
     if (this.#up) {
       this.#up = false;
       this.#failures = 0;

@@ -1,8 +1,8 @@
 import { type Clock, systemClock } from '../core/clock.js';
 import { type Token, tableToken } from '../core/token.js';
 import { CacheOpsConfigError } from '../cacheops.errors.js';
+import type { BusDriver, BusListener, InvalidationBus } from './bus.interface.js';
 import type {
-  CacheDriver,
   ExpireRequest,
   LeaseRequest,
   PendRequest,
@@ -35,12 +35,13 @@ const STAMP_SHARE = 0.5;
  *
  * Buffers that `read` returns are the stored ones and must not be modified.
  */
-export class MemoryDriver implements CacheDriver {
+export class MemoryDriver implements BusDriver {
   readonly capabilities = { shared: false };
   protected readonly entries = new MemoryEntries();
   protected readonly stamps: MemoryStamps;
   protected readonly tables = new MemoryRegistries();
   readonly #leases = new MemoryLeases();
+  readonly #listeners = new Set<BusListener>();
   readonly #clock: Clock;
   readonly #maxBytes: number;
 
@@ -61,9 +62,11 @@ export class MemoryDriver implements CacheDriver {
 
   read(key: string, tokens: readonly Token[]): Promise<ReadReply> {
     const now = this.#clock.monotonic();
-    const states = new Array<TokenState>(tokens.length);
-    for (let i = 0; i < tokens.length; i++) states[i] = this.stamps.state(tokens[i] as Token, now);
-    return Promise.resolve({ entry: this.entries.get(key, now), states });
+    return Promise.resolve({ entry: this.entries.get(key, now), states: this.#states(tokens, now) });
+  }
+
+  async states(tokens: readonly Token[]): Promise<readonly TokenState[]> {
+    return this.#states(tokens, this.#clock.monotonic());
   }
 
   async pin({ tokens, shapes, ttl }: PinRequest): Promise<readonly TokenState[]> {
@@ -71,7 +74,10 @@ export class MemoryDriver implements CacheDriver {
     const refused: string[] = [];
     for (const [table, texts] of shapesByTable(shapes)) {
       const registration = this.tables.register(table, texts, ttl, now);
-      if (registration === 'created') this.stamps.clear(tableToken(table), undefined, now);
+      if (registration === 'created') {
+        this.stamps.clear(tableToken(table), undefined, now);
+        this.#publish([tableToken(table)]);
+      }
       if (registration === 'refused') refused.push(table);
     }
     const states = tokens.map((token) => this.stamps.pin(token, ttl, now));
@@ -100,21 +106,39 @@ export class MemoryDriver implements CacheDriver {
     for (const table of registries.keys()) this.tables.mark(table, writer, now + ttl, now);
     for (const token of tokens) this.stamps.mark(token, writer, now + ttl, now);
     this.entries.shrink(this.#room());
+    this.#publish(tokens);
     return undefined;
   }
 
   async settle({ writer, tokens, tables }: SettleRequest): Promise<void> {
     const now = this.#clock.monotonic();
-    for (const token of tokens) this.stamps.clear(token, writer, now);
+    // What `pend` told need not be told again, except where the mark did not last until now.
+    const unmarked = tokens.filter((token) => !this.stamps.clear(token, writer, now));
     for (const table of tables) {
+      if (this.tables.unmark(table, writer, now)) continue;
       // While the mark was gone, shapes that the writer did not know of may have been registered.
-      if (!this.tables.unmark(table, writer, now)) this.stamps.clear(tableToken(table), undefined, now);
+      this.stamps.clear(tableToken(table), undefined, now);
+      unmarked.push(tableToken(table));
     }
+    this.#publish(unmarked);
   }
 
   async restamp(tokens: readonly Token[]): Promise<void> {
     const now = this.#clock.monotonic();
     for (const token of tokens) this.stamps.clear(token, undefined, now);
+    this.#publish(tokens);
+  }
+
+  /** Listeners are told before the invalidation returns, and nothing is ever lost. */
+  openBus(listener: BusListener): InvalidationBus {
+    this.#listeners.add(listener);
+    listener.joined();
+    return {
+      validUntil: Infinity,
+      close: async () => {
+        this.#listeners.delete(listener);
+      },
+    };
   }
 
   async expire({
@@ -123,8 +147,10 @@ export class MemoryDriver implements CacheDriver {
   }: ExpireRequest): Promise<ReadonlyMap<string, ShapeRegistry> | undefined> {
     const now = this.#clock.monotonic();
     const differing = this.#differing(registries, now);
-    if (!differing) for (const token of tokens) this.stamps.expire(token, now);
-    return differing;
+    if (differing) return differing;
+    for (const token of tokens) this.stamps.expire(token, now);
+    this.#publish(tokens);
+    return undefined;
   }
 
   async lease({ key, owner, ttl }: LeaseRequest & { readonly ttl: number }): Promise<number> {
@@ -152,6 +178,16 @@ export class MemoryDriver implements CacheDriver {
     this.stamps.reset();
     this.tables.reset();
     this.#leases.reset();
+  }
+
+  #states(tokens: readonly Token[], now: number): TokenState[] {
+    const states = new Array<TokenState>(tokens.length);
+    for (let i = 0; i < tokens.length; i++) states[i] = this.stamps.state(tokens[i] as Token, now);
+    return states;
+  }
+
+  #publish(tokens: readonly Token[]): void {
+    if (tokens.length > 0) for (const listener of this.#listeners) listener.invalidated(tokens);
   }
 
   #room(): number {

@@ -75,14 +75,18 @@ export class MemoryStamps {
     }
   }
 
-  /** Takes the stamp away, and the writer's mark if one is named; marks of others stay. */
-  clear(token: Token, writer: string | undefined, now: number): void {
+  /**
+   * Takes the stamp away, and the writer's mark if one is named; marks of others stay.
+   * @returns whether that mark was there
+   */
+  clear(token: Token, writer: string | undefined, now: number): boolean {
     const record = this.#records.get(token, now);
-    if (record === undefined) return;
-    if (writer !== undefined) record.marks?.remove(writer, now);
+    if (record === undefined) return false;
+    const found = writer !== undefined && (record.marks?.remove(writer, now) ?? false);
     const latest = record.marks?.latest(now) ?? 0;
     if (latest === 0) this.#records.delete(token);
     else record.expires = latest;
+    return found;
   }
 
   /** Forgets a token with its stamp or marks. */

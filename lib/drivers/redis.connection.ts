@@ -16,6 +16,21 @@ export interface RedisClient {
   info(): Promise<string>;
   on(event: 'ready' | 'close', listener: () => void): unknown;
   off(event: 'ready' | 'close', listener: () => void): unknown;
+  /** ioredis puts `keyPrefix` before keys, and not before channels. */
+  readonly options?: { readonly keyPrefix?: string };
+  /** Another connection to the same server. Needed for what listens to the server (near cache, waiting). */
+  duplicate?(override: object): object;
+  /** Of a Cluster: its nodes, which are clients themselves. */
+  nodes?(role: 'master'): readonly { duplicate(override: object): object }[];
+}
+
+/** A connection that only listens. */
+export interface RedisSubscriber {
+  connect(): Promise<void>;
+  subscribe(channel: string): Promise<unknown>;
+  on(event: 'message', listener: (channel: string, message: string) => void): unknown;
+  on(event: 'close' | 'error', listener: () => void): unknown;
+  disconnect(): void;
 }
 
 /** Options of ioredis; the usual ones are named here, all others are passed on. */
@@ -39,6 +54,8 @@ export interface RedisConnection {
    * for a client of the application, and while a connection is being made anyway.
    */
   reconnect(): void;
+  /** Another connection, not opened yet, that does not come back when it breaks. Throws while there can be none. */
+  subscriber(): RedisSubscriber;
   /** Ends a connection that was opened here; leaves a client of the application alone. */
   close(): Promise<void>;
 }
@@ -71,7 +88,10 @@ const FAIL_FAST = {
  * @throws CacheOpsError DRIVER when a connection has to be opened and ioredis is not installed
  */
 export async function connectRedis(option: RedisOption): Promise<RedisConnection> {
-  if (isClient(option)) return { client: option, reconnect: () => undefined, close: async () => undefined };
+  if (isClient(option)) {
+    const subscriber = (): RedisSubscriber => subscriberOf(option);
+    return { client: option, subscriber, reconnect: () => undefined, close: async () => undefined };
+  }
   if (typeof option !== 'string' && (typeof option !== 'object' || option === null)) {
     throw new CacheOpsConfigError('redis', 'a URL, ioredis options or an ioredis client', option);
   }
@@ -88,6 +108,7 @@ export async function connectRedis(option: RedisOption): Promise<RedisConnection
   client.on('ready', heard).on('close', heard);
   return {
     client,
+    subscriber: () => subscriberOf(client),
     reconnect: () => {
       if (client.status !== 'ready' && client.status !== 'connect') return;
       if (silent) client.disconnect(true);
@@ -95,6 +116,27 @@ export async function connectRedis(option: RedisOption): Promise<RedisConnection
     },
     close: () => ended(client),
   };
+}
+
+/** `retryStrategy`: a connection that came back by itself would hide that it was away. */
+const LISTENING = {
+  lazyConnect: true,
+  enableOfflineQueue: false,
+  autoResubscribe: false,
+  maxRetriesPerRequest: 0,
+  connectTimeout: CONNECT_TIMEOUT,
+  disconnectTimeout: 200,
+  keepAlive: 10_000,
+  retryStrategy: (): null => null,
+};
+
+/** On a Cluster a node: what is published on one of them is told to all. */
+function subscriberOf(client: RedisClient): RedisSubscriber {
+  if (!client.isCluster) return client.duplicate?.(LISTENING) as RedisSubscriber;
+  const masters = client.nodes?.('master') ?? [];
+  const master = masters[Math.floor(Math.random() * masters.length)];
+  if (master === undefined) throw new CacheOpsError('DRIVER', 'The nodes of the Redis Cluster are not known');
+  return master.duplicate(LISTENING) as RedisSubscriber;
 }
 
 /** Waits for the first attempt, good or bad. */

@@ -1,4 +1,5 @@
 import { CacheOpsConfigError } from '../cacheops.errors.js';
+import { systemClock } from '../core/clock.js';
 import { EVERYTHING, type Token } from '../core/token.js';
 import type {
   ExpireRequest,
@@ -11,8 +12,11 @@ import type {
   TokenState,
   WriteRequest,
 } from './cache-driver.interface.js';
+import type { BusDriver, BusListener, BusOptions, InvalidationBus } from './bus.interface.js';
 import type { ConnectedDriver, ConnectionEvent } from './connected-driver.interface.js';
 import { WriteBatch } from './redis.batch.js';
+import { RedisBus } from './redis.bus.js';
+import { BUS_KEY, helloScript } from './redis.bus.scripts.js';
 import {
   connectRedis,
   type RedisClient,
@@ -21,15 +25,14 @@ import {
 } from './redis.connection.js';
 import { leaseScript, unleaseScript } from './redis.lease-scripts.js';
 import { type RedisScript, runScript } from './redis.script.js';
+import { entryKey, stampKey } from './redis.script-parts.js';
 import {
-  entryKey,
   expireScript,
   pendScript,
   pinScript,
   registriesScript,
   restampScript,
   settleScript,
-  stampKey,
   verifyScript,
   writeScript,
 } from './redis.scripts.js';
@@ -43,10 +46,10 @@ export interface RedisDriverOptions {
 const EXCLAMATION = 0x21;
 
 /**
- * Cache in Redis 6.2+ or Valkey. A read is one MGET, a removal one UNLINK, everything else one EVALSHA; deadlines are
+ * Cache in Redis 6.2+ or Valkey. A read of an entry or of stamps is one MGET, a removal one UNLINK, everything else one EVALSHA; deadlines are
  * taken from the clock of the server.
  */
-export class RedisDriver implements ConnectedDriver {
+export class RedisDriver implements ConnectedDriver, BusDriver {
   readonly capabilities = { shared: true };
   readonly #client: RedisClient;
   readonly #prefix: string;
@@ -81,6 +84,13 @@ export class RedisDriver implements ConnectedDriver {
     const states = new Array<TokenState>(tokens.length);
     for (let i = 0; i < states.length; i++) states[i] = stateOf(values[i + 1]);
     return { entry: values[0] ?? undefined, states };
+  }
+
+  async states(tokens: readonly Token[]): Promise<readonly TokenState[]> {
+    if (tokens.length === 0) return [];
+    this.#batch.open(this.#client.stream);
+    const values = await this.#client.mgetBuffer(tokens.map((token) => this.#prefix + stampKey(token)));
+    return values.map(stateOf);
   }
 
   async pin(request: PinRequest): Promise<readonly TokenState[]> {
@@ -143,6 +153,24 @@ export class RedisDriver implements ConnectedDriver {
 
   reconnect(): void {
     this.connection.reconnect();
+  }
+
+  /** @throws CacheOpsConfigError when the client of the application can make no other connection */
+  openBus(listener: BusListener, { maxLag }: BusOptions): InvalidationBus {
+    const makesConnections = Reflect.get(this.#client, this.#client.isCluster ? 'nodes' : 'duplicate');
+    if (typeof makesConnections !== 'function') {
+      throw new CacheOpsConfigError('redis', 'a client with the method `duplicate`', this.#client);
+    }
+    return new RedisBus(
+      {
+        channel: `${this.#client.options?.keyPrefix ?? ''}${this.#prefix}${BUS_KEY}`,
+        connect: () => this.connection.subscriber(),
+        last: async () => (await this.#client.mgetBuffer([this.#prefix + BUS_KEY]))[0]?.toString('latin1'),
+        hello: (id) => this.#run(helloScript, id),
+      },
+      listener,
+      { maxLag, clock: systemClock },
+    );
   }
 
   close(): Promise<void> {

@@ -1,6 +1,6 @@
 import type { LeaseRequest } from './cache-driver.interface.js';
 import { defineScript } from './redis.script.js';
-import { millis } from './redis.scripts.js';
+import { millis } from './redis.script-parts.js';
 
 /** A lease is the owner's name under a key that runs out. */
 const leaseKey = (key: string): string => `r:${key}`;

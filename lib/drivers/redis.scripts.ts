@@ -9,6 +9,7 @@
  *                writers that are writing the table, as above.
  *   r:<key>      the lease of an entry: who loads it
  *   id           which server handled the last restamp of everything (see `verify`)
+ *   bus          id of the last message on the channel of the same name (see redis.bus.scripts.ts)
  *
  * Any of them may vanish at any time: by `maxmemory-policy`, by expiry, by hand. That costs misses only:
  *
@@ -31,6 +32,7 @@
  *   `t:{table}`. The same holds for a mark that ran out because the commit took too long.
  * - Lease: two processes load the same entry; each stores under the stamps that it pinned itself.
  * - `id`: everything is restamped once more.
+ * - `bus`: listeners take it for lost messages and forget what they know.
  *
  * A command that the client gave up on may still be executed later. A late `settle`, `restamp` or `delete` only takes
  * away; a late `write` compares; a late `pin` makes a fresh stamp; a late `pend` leaves a mark that runs out.
@@ -47,102 +49,34 @@ import type {
   WriteRequest,
 } from './cache-driver.interface.js';
 import { registryLife, stampLife, stampLifeAtLeast } from './lifetimes.js';
+import { BUS_KEY, newMessageId, PUBLISH } from './redis.bus.scripts.js';
 import { defineScript } from './redis.script.js';
+import {
+  entryKey,
+  IDENTITY_KEY,
+  MARKS,
+  millis,
+  REGISTRY,
+  registryKey,
+  stampKey,
+  toRegistries,
+  writerName,
+} from './redis.script-parts.js';
 import { shapesByTable, withoutTables } from './table-shapes.js';
 
-export const entryKey = (key: string): string => `e:${key}`;
-export const stampKey = (token: Token): string => `s:${token}`;
-export const registryKey = (table: string): string => `c:{${table}}`;
-const IDENTITY_KEY = 'id';
-
-/** Writers stand between commas and colons in the text of marks. */
-const writerName = (writer: string): string =>
-  writer.replace(/[^\w-]/g, (c) => `.${c.charCodeAt(0).toString(16)}.`);
-
-export const millis = (ms: number): number => Math.max(1, Math.ceil(ms));
-
-/** Text of marks: `live` drops those that ran out and, if named, one writer's; `clear` does so to a token's key. */
-const MARKS = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function live(text, without)
-  local kept, latest, found = {}, 0, false
-  for writer, digits in string.gmatch(text or '', '([^!,:]+):(%d+)') do
-    local deadline = tonumber(digits)
-    if deadline > now then
-      if writer == without then
-        found = true
-      else
-        kept[#kept + 1] = writer .. ':' .. digits
-        if deadline > latest then latest = deadline end
-      end
-    end
-  end
-  return table.concat(kept, ','), latest, found
-end
-local function clear(key, writer)
-  local value = redis.call('GET', key)
-  if not value then return end
-  local marks, latest = '', 0
-  if string.sub(value, 1, 1) == '!' then marks, latest = live(value, writer) end
-  if marks == '' then
-    redis.call('DEL', key)
-  else
-    redis.call('SET', key, '!' .. marks, 'PX', string.format('%.0f', latest - now))
-  end
-end
-`;
-
 /**
- * `registry(key)`: version first (`''` when there is none), then the shapes. `differing(n, at)`: the first n keys as
- * such, if the version of one is not the argument behind `at` that belongs to it.
- */
-const REGISTRY = `
-local function registry(key)
-  local fields, found = redis.call('HGETALL', key), {''}
-  for i = 1, #fields, 2 do
-    if fields[i] == 'v' then
-      found[1] = fields[i + 1]
-    elseif string.sub(fields[i], 1, 1) == '=' then
-      found[#found + 1] = string.sub(fields[i], 2)
-    end
-  end
-  return found
-end
-local function differing(n, at)
-  for i = 1, n do
-    if (redis.call('HGET', KEYS[i], 'v') or '') ~= ARGV[at + i] then
-      local all = {}
-      for k = 1, n do all[k] = registry(KEYS[k]) end
-      return all
-    end
-  end
-end
-`;
-
-const toRegistries = (tables: readonly string[], raw: unknown): Map<string, ShapeRegistry> => {
-  const replies = raw as string[][];
-  return new Map(
-    tables.map((table, i) => {
-      const [version = '', ...shapes] = replies[i] ?? [];
-      return [table, { version, shapes: version === '' ? [] : shapes }];
-    }),
-  );
-};
-
-/**
- * KEYS: the tokens, then registry and table token of each table. ARGV: number of tokens, least life of a stamp, life
- * of a stamp, life of a registry, version for registries that change, one new stamp a token, then for each table the
- * number of its shapes and the shapes.
+ * KEYS: the tokens, then registry and table token of each table, then the bus. ARGV: number of tokens, least life of a
+ * stamp, life of a stamp, life of a registry, version for registries that change (and id of the message that some of
+ * them were made), one new stamp a token, then for each table the number of its shapes and the shapes.
  * Reply: a stamp or `!` for each token, then the numbers of the tables whose shapes were refused.
  */
 export const pinScript = defineScript<PinRequest, readonly TokenState[]>({
   name: 'pin',
-  source: `${MARKS}
+  source: `${MARKS}${PUBLISH}
 local n = tonumber(ARGV[1])
 local reply, a = {}, 6 + n
-local refused = {}
-for k = n + 1, #KEYS, 2 do
+local refused, restamped = {}, {}
+for k = n + 1, #KEYS - 1, 2 do
   local key, count, new = KEYS[k], tonumber(ARGV[a]), {}
   for i = a + 1, a + count do
     if redis.call('HEXISTS', key, '=' .. ARGV[i]) == 0 then new[#new + 1] = '=' .. ARGV[i] end
@@ -161,11 +95,15 @@ for k = n + 1, #KEYS, 2 do
       local created = redis.call('HEXISTS', key, 'v') == 0
       redis.call('HSET', key, 'v', ARGV[5])
       for _, field in ipairs(new) do redis.call('HSET', key, field, '') end
-      if created then clear(KEYS[k + 1]) end
+      if created then
+        clear(KEYS[k + 1])
+        restamped[#restamped + 1] = token(KEYS[k + 1])
+      end
     end
     if redis.call('PTTL', key) < tonumber(ARGV[4]) then redis.call('PEXPIRE', key, ARGV[4]) end
   end
 end
+publish(ARGV[5], restamped)
 for i = 1, n do
   local value = redis.call('GET', KEYS[i])
   if not value then
@@ -186,6 +124,7 @@ return reply`,
       registryKey(table),
       stampKey(tableToken(table)),
     ]),
+    BUS_KEY,
   ],
   args: ({ tokens, shapes, ttl }) => [
     tokens.length,
@@ -236,14 +175,15 @@ return 1`,
 });
 
 /**
- * KEYS: the registries, then the tokens. ARGV: writer, life of the marks, number of registries, their versions.
+ * KEYS: the registries, then the tokens, then the bus. ARGV: writer, life of the marks, number of registries, id of the
+ * message, the versions of the registries.
  * Reply: nothing when marked; all registries when a version differs.
  */
 export const pendScript = defineScript<PendRequest, ReadonlyMap<string, ShapeRegistry> | undefined>({
   name: 'pend',
-  source: `${MARKS}${REGISTRY}
+  source: `${MARKS}${REGISTRY}${PUBLISH}
 local writer, ttl, n = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local all = differing(n, 3)
+local all = differing(n, 4)
 if all then return all end
 local deadline = now + ttl
 local mark = writer .. ':' .. string.format('%.0f', deadline)
@@ -256,30 +196,45 @@ for i = 1, n do
   redis.call('HSET', KEYS[i], '!', (marked(redis.call('HGET', KEYS[i], '!'))))
   if redis.call('PTTL', KEYS[i]) < ttl then redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
 end
-for i = n + 1, #KEYS do
+local tokens = {}
+for i = n + 1, #KEYS - 1 do
   local value = redis.call('GET', KEYS[i])
   if value and string.sub(value, 1, 1) ~= '!' then value = false end
   local marks, latest = marked(value)
   redis.call('SET', KEYS[i], '!' .. marks, 'PX', string.format('%.0f', latest - now))
+  tokens[i - n] = token(KEYS[i])
 end
+publish(ARGV[4], tokens)
 return false`,
-  keys: ({ tokens, registries }) => [...[...registries.keys()].map(registryKey), ...tokens.map(stampKey)],
+  keys: ({ tokens, registries }) => [
+    ...[...registries.keys()].map(registryKey),
+    ...tokens.map(stampKey),
+    BUS_KEY,
+  ],
   args: ({ writer, registries, ttl }) => [
     writerName(writer),
     millis(ttl),
     registries.size,
+    newMessageId(),
     ...registries.values(),
   ],
   reply: (raw, { registries }) => (raw === null ? undefined : toRegistries([...registries.keys()], raw)),
 });
 
-/** KEYS: the tokens, then registry and table token of each table. ARGV: number of tokens, writer. */
+/**
+ * KEYS: the tokens, then registry and table token of each table, then the bus. ARGV: number of tokens, writer, id of
+ * the message. What the writer's `pend` published need not be said again. But where its mark was lost, someone may
+ * have stored what it was about to change, and taken that from the cache.
+ */
 export const settleScript = defineScript<SettleRequest, void>({
   name: 'settle',
-  source: `${MARKS}
+  source: `${MARKS}${PUBLISH}
 local n, writer = tonumber(ARGV[1]), ARGV[2]
-for i = 1, n do clear(KEYS[i], writer) end
-for k = n + 1, #KEYS, 2 do
+local unmarked = {}
+for i = 1, n do
+  if not clear(KEYS[i], writer) then unmarked[#unmarked + 1] = token(KEYS[i]) end
+end
+for k = n + 1, #KEYS - 1, 2 do
   local text = redis.call('HGET', KEYS[k], '!')
   local marks, _, found = live(text, writer)
   if marks ~= '' then
@@ -287,37 +242,48 @@ for k = n + 1, #KEYS, 2 do
   elseif text then
     redis.call('HDEL', KEYS[k], '!')
   end
-  if not found then clear(KEYS[k + 1]) end
-end`,
+  if not found then
+    clear(KEYS[k + 1])
+    unmarked[#unmarked + 1] = token(KEYS[k + 1])
+  end
+end
+publish(ARGV[3], unmarked)`,
   keys: ({ tokens, tables }) => [
     ...tokens.map(stampKey),
     ...tables.flatMap((table) => [registryKey(table), stampKey(tableToken(table))]),
+    BUS_KEY,
   ],
-  args: ({ writer, tokens }) => [tokens.length, writerName(writer)],
+  args: ({ writer, tokens }) => [tokens.length, writerName(writer), newMessageId()],
   reply: () => undefined,
 });
 
-/** KEYS: the tokens. */
+/** KEYS: the tokens, then the bus. ARGV: id of the message. */
 export const restampScript = defineScript<readonly Token[], void>({
   name: 'restamp',
-  source: `${MARKS}
-for i = 1, #KEYS do clear(KEYS[i]) end`,
-  keys: (tokens) => tokens.map(stampKey),
-  args: () => [],
+  source: `${MARKS}${PUBLISH}
+local tokens = {}
+for i = 1, #KEYS - 1 do
+  clear(KEYS[i])
+  tokens[i] = token(KEYS[i])
+end
+publish(ARGV[1], tokens)`,
+  keys: (tokens) => [...tokens.map(stampKey), BUS_KEY],
+  args: () => [newMessageId()],
   reply: () => undefined,
 });
 
 /**
- * KEYS: the registries, then the tokens. ARGV: number of registries, their versions. Reply: as `pend`. The digits at
- * the end of a stamp count; a stamp whose count is used up goes.
+ * KEYS: the registries, then the tokens, then the bus. ARGV: number of registries, id of the message, their versions.
+ * Reply: as `pend`. The digits at the end of a stamp count; a stamp whose count is used up goes.
  */
 export const expireScript = defineScript<ExpireRequest, ReadonlyMap<string, ShapeRegistry> | undefined>({
   name: 'expire',
-  source: `${REGISTRY}
+  source: `${REGISTRY}${PUBLISH}
 local n = tonumber(ARGV[1])
-local all = differing(n, 1)
+local all = differing(n, 2)
 if all then return all end
-for i = n + 1, #KEYS do
+local tokens = {}
+for i = n + 1, #KEYS - 1 do
   local value = redis.call('GET', KEYS[i])
   if value and string.sub(value, 1, 1) ~= '!' then
     local count = tonumber(string.sub(value, -4), 16) + 1
@@ -327,10 +293,16 @@ for i = n + 1, #KEYS do
       redis.call('SET', KEYS[i], string.sub(value, 1, -5) .. string.format('%04x', count), 'KEEPTTL')
     end
   end
+  tokens[i - n] = token(KEYS[i])
 end
+publish(ARGV[2], tokens)
 return false`,
-  keys: ({ tokens, registries }) => [...[...registries.keys()].map(registryKey), ...tokens.map(stampKey)],
-  args: ({ registries }) => [registries.size, ...registries.values()],
+  keys: ({ tokens, registries }) => [
+    ...[...registries.keys()].map(registryKey),
+    ...tokens.map(stampKey),
+    BUS_KEY,
+  ],
+  args: ({ registries }) => [registries.size, newMessageId(), ...registries.values()],
   reply: (raw, { registries }) => (raw === null ? undefined : toRegistries([...registries.keys()], raw)),
 });
 
@@ -347,17 +319,18 @@ return all`,
 });
 
 /**
- * Restamps the token unless this server has handled that already. KEYS: `id`, the token. ARGV: identity of the
- * server, empty when it is not known.
+ * Restamps the token unless this server has handled that already. KEYS: `id`, the token, the bus. ARGV: identity of the
+ * server, empty when it is not known, and id of the message.
  */
 export const verifyScript = defineScript<{ identity: string; token: Token }, void>({
   name: 'verify',
-  source: `${MARKS}
+  source: `${MARKS}${PUBLISH}
 if ARGV[1] == '' or redis.call('GET', KEYS[1]) ~= ARGV[1] then
   clear(KEYS[2])
   redis.call('SET', KEYS[1], ARGV[1])
+  publish(ARGV[2], {token(KEYS[2])})
 end`,
-  keys: ({ token }) => [IDENTITY_KEY, stampKey(token)],
-  args: ({ identity }) => [identity],
+  keys: ({ token }) => [IDENTITY_KEY, stampKey(token), BUS_KEY],
+  args: ({ identity }) => [identity, newMessageId()],
   reply: () => undefined,
 });

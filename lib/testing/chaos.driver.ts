@@ -33,6 +33,7 @@ export class ChaosDriver implements CacheDriver {
   /** Calls so far, failed ones included. */
   readonly calls: Record<DriverMethod, number> = {
     read: 0,
+    states: 0,
     pin: 0,
     write: 0,
     pend: 0,
@@ -94,6 +95,10 @@ export class ChaosDriver implements CacheDriver {
 
   read(key: string, tokens: readonly Token[]): Promise<ReadReply> {
     return this.#pass('read', () => this.inner.read(key, tokens));
+  }
+
+  states(tokens: readonly Token[]): Promise<readonly TokenState[]> {
+    return this.#pass('states', () => this.inner.states(tokens));
   }
 
   pin(request: PinRequest): Promise<readonly TokenState[]> {

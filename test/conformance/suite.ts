@@ -45,6 +45,7 @@ class ResettableDriver implements CacheDriver {
   }
 
   read: CacheDriver['read'] = (...args) => this.chaos.read(...args);
+  states: CacheDriver['states'] = (...args) => this.chaos.states(...args);
   pin: CacheDriver['pin'] = (...args) => this.chaos.pin(...args);
   write: CacheDriver['write'] = (...args) => this.chaos.write(...args);
   pend: CacheDriver['pend'] = (...args) => this.chaos.pend(...args);

@@ -3,6 +3,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 /** A TCP proxy in front of a server, whose connections can be cut or made to hang. */
 export class FaultyProxy {
   readonly #sockets = new Set<Socket>();
+  readonly #pairs = new Set<{ readonly upstream: Socket }>();
   #server: Server | undefined;
   #port = 0;
   #hanging = false;
@@ -31,6 +32,16 @@ export class FaultyProxy {
     this.#hanging = false;
   }
 
+  /** Holds back what servers send on the connections of today; nothing is lost. */
+  pause(): void {
+    for (const { upstream } of this.#pairs) upstream.pause();
+  }
+
+  /** Lets through what was held back. */
+  resume(): void {
+    for (const { upstream } of this.#pairs) upstream.resume();
+  }
+
   /** Never answers on the connections of today; passes on new ones. */
   ignore(): void {
     for (const socket of this.#sockets) socket.removeAllListeners('data').resume();
@@ -57,6 +68,9 @@ export class FaultyProxy {
 
   #accept(client: Socket): void {
     const upstream = connect(this.target.port, this.target.host);
+    const pair = { upstream };
+    this.#pairs.add(pair);
+    upstream.on('close', () => this.#pairs.delete(pair));
     for (const socket of [client, upstream]) {
       this.#sockets.add(socket);
       socket.on('error', () => socket.destroy());

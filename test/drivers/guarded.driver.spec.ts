@@ -67,13 +67,14 @@ describe('timeouts', () => {
     await Promise.all(reads);
   });
 
-  it.each(['pin', 'write', 'registries', 'read'] as const)(
+  it.each(['pin', 'write', 'registries', 'read', 'states'] as const)(
     '%s rejects when the backend fails',
     async (method) => {
       const { chaos, guard } = setUp();
       chaos.fail(method);
       const calls = {
         read: () => guard.read('k', []),
+        states: () => guard.states(['*']),
         pin: () => guard.pin({ tokens: ['*'], shapes: [], ttl: TTL }),
         write: () => guard.write({ key: 'k', entry: Buffer.alloc(1), tokens: [], stamps: [], ttl: TTL }),
         registries: () => guard.registries(['t']),
@@ -96,6 +97,20 @@ describe('breaker', () => {
     expect(chaos.calls.read).toBe(3);
     expect(guard.available()).toBe(false);
     expect(changes).toEqual(['down']);
+  });
+
+  it('tells at once that what was read before is not to be relied on', async () => {
+    const { chaos, guard } = setUp();
+    let interrupted = 0;
+    const end = guard.onInterrupt(() => interrupted++);
+    chaos.fail('settle', 2);
+    await expect(guard.settle({ writer: 'w', tokens: ['g:x'], tables: [] })).rejects.toMatchObject(failed);
+    expect(interrupted).toBe(1);
+    await guard.probe();
+    end();
+    chaos.fail('read', 3);
+    for (let i = 0; i < 3; i++) await expect(guard.read('k', [])).rejects.toMatchObject(failed);
+    expect(interrupted).toBe(1);
   });
 
   it('counts only failures in a row', async () => {

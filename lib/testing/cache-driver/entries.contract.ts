@@ -21,6 +21,13 @@ export function readContract(h: Harness): void {
       expect(reply.states).toEqual([stamps[2], undefined, stamps[0]]);
     });
 
+    it('reads states alone', async () => {
+      const stamps = await h.pinned();
+      await h.pend('w', ['g:marked']);
+      expect(await h.driver.states([ROWS, 'g:none', 'g:marked'])).toEqual([stamps[2], undefined, 'pending']);
+      expect(await h.driver.states([])).toEqual([]);
+    });
+
     it('works without tokens', async () => {
       expect(await h.driver.read('none', [])).toEqual({ entry: undefined, states: [] });
     });

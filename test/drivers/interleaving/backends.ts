@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Token } from '../../../lib/core/token.js';
 import { MemoryDriver } from '../../../lib/drivers/memory.driver.js';
 import { RedisDriver } from '../../../lib/drivers/redis.driver.js';
-import { entryKey, registryKey, stampKey } from '../../../lib/drivers/redis.scripts.js';
+import { entryKey, registryKey, stampKey } from '../../../lib/drivers/redis.script-parts.js';
 import { ManualClock } from '../../../lib/testing/manual-clock.js';
 import type { ExplorableBackend, Reached } from './explore.js';
 import {
