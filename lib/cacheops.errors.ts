@@ -8,6 +8,7 @@ export const ERROR_CODES = {
   DRIVER: 'The cache backend failed or did not answer in time.',
   LOAD_TIMEOUT: 'A loader did not settle within `loadTimeout`.',
   SQL: 'A statement could not be analysed.',
+  FENCED: 'Somebody who got a lock later has written already.',
   RECORD_MODIFIED: 'A row was modified or deleted since it was read.',
 } as const;
 

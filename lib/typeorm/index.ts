@@ -1,6 +1,10 @@
 import type { EntityTarget, ObjectLiteral } from 'typeorm';
 import { dep, type RowCondition, type RowsDependency } from '../core/entity-dependency.js';
 
+export { SqlLockDriver, type SqlLockDriverOptions } from '../locks/drivers/sql.lock-driver.js';
+export { fence, type FencedLock } from '../locks/typeorm/fence.js';
+export { CacheOpsLockTables } from '../locks/typeorm/lock-tables.js';
+
 /**
  * `dep` that knows the properties of an `EntitySchema<E>` too.
  *

@@ -3,6 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { MemoryLockDriver } from '../../lib/locks/drivers/memory.lock-driver.js';
 import { lockDriverContract, type LockDriverContract } from '../../lib/testing/lock-driver.contract.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
+import { DATABASES } from '../support/databases.js';
+import { file } from './subjects/file.js';
+import { memcached } from './subjects/memcached.js';
+import { sql } from './subjects/sql.js';
 
 const memory: LockDriverContract = {
   create: async () => {
@@ -12,9 +16,15 @@ const memory: LockDriverContract = {
   },
 };
 
+const databases = DATABASES.map((kind) => [`SQL on ${kind}`, sql(kind)] as const);
+afterAll(() => Promise.all(databases.map(([, contract]) => contract.drop())));
+
 /** Every driver file with the backends it is run over. */
 const CONTRACTS: Readonly<Record<string, Readonly<Record<string, LockDriverContract>>>> = {
   'memory.lock-driver.ts': { memory },
+  'file.lock-driver.ts': { file },
+  'memcached.lock-driver.ts': { memcached },
+  'sql.lock-driver.ts': Object.fromEntries(databases),
 };
 
 for (const contracts of Object.values(CONTRACTS)) {

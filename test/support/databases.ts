@@ -35,7 +35,9 @@ export async function createDatabase(
 }
 
 /** The address of a server as jest's global setup found it. */
-export function serverUrl(variable: 'TEST_POSTGRES_URL' | 'TEST_MARIADB_URL' | 'TEST_REDIS_URL'): string {
+export function serverUrl(
+  variable: 'TEST_POSTGRES_URL' | 'TEST_MARIADB_URL' | 'TEST_REDIS_URL' | 'TEST_MEMCACHED_URL',
+): string {
   const url = process.env[variable];
   if (url === undefined) {
     throw new Error(

@@ -7,7 +7,7 @@ export const LAYERS = {
   drivers: ['core'],
   'near-cache': ['core', 'drivers'],
   invalidation: ['core'],
-  typeorm: ['core', 'sql', 'invalidation', 'versioning'],
+  typeorm: ['core', 'sql', 'invalidation', 'versioning', 'locks'],
   locks: [],
   versioning: ['core'],
   decorators: ['core'],
@@ -44,6 +44,7 @@ const OUTERMOST = [
 const PACKAGES = [
   { names: ['typeorm', '@nestjs/typeorm'], layers: ['typeorm', 'locks', 'versioning'] },
   { names: ['ioredis'], layers: ['drivers', 'near-cache', 'locks', 'root'] },
+  { names: ['memcache-client'], layers: ['locks'] },
   { names: ['@guanmingchiu/sqlparser-ts'], layers: ['sql'] },
   {
     names: ['@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs'],

@@ -1,6 +1,7 @@
 import { CacheOpsError } from '../../cacheops.errors.js';
 import { type Clock, type Scheduler, systemClock, systemScheduler } from '../../core/clock.js';
 import type {
+  LeaseEnd,
   LockBusy,
   LockDriver,
   LockGrant,
@@ -211,5 +212,5 @@ export class MemoryLockDriver implements LockDriver {
   }
 }
 
-const endOf = (lease: LockLease, locks: readonly NamedLock[]): 'expired' | 'stolen' =>
-  locks.some((lock) => lock.isStolenFrom(lease)) ? 'stolen' : 'expired';
+const endOf = ({ owner }: LockLease, locks: readonly NamedLock[]): LeaseEnd =>
+  locks.some((lock) => lock.endOf(owner) === 'stolen') ? 'stolen' : 'expired';

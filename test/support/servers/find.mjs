@@ -1,11 +1,12 @@
 // Finds the servers the tests need. In order: the variable, the default port, a binary, the system's packages.
 import { existsSync } from 'node:fs';
 import { mariadb } from './mariadb.mjs';
+import { memcached } from './memcached.mjs';
 import { postgres } from './postgres.mjs';
 import { run, sweepServers } from './process.mjs';
 import { redis } from './redis.mjs';
 
-export const SERVERS = [postgres, mariadb, redis];
+export const SERVERS = [postgres, mariadb, redis, memcached];
 
 /**
  * The address of one server, and how to stop it if it was started here.

@@ -1,0 +1,59 @@
+import type { LeaseEnd, LockHolder, LockMode, LockRequest } from '../lock-driver.interface.js';
+
+export interface Holder {
+  readonly mode: LockMode;
+  readonly fencingToken: number;
+  readonly metadata: string;
+  /** By the clock of whoever keeps the set. */
+  readonly deadline: number;
+}
+
+type Claim = Pick<LockRequest, 'mode' | 'limit'>;
+
+/** Who holds one name, and who may join them. All hold it in the same mode. */
+export class HolderSet {
+  readonly holders = new Map<string, Holder>();
+
+  /** Forgets the leases that have run out. */
+  purge(now: number): void {
+    for (const [owner, { deadline }] of this.holders) if (deadline <= now) this.holders.delete(owner);
+  }
+
+  admits({ mode, limit }: Claim): boolean {
+    const { size } = this.holders;
+    if (size === 0) return true;
+    if (mode === 'exclusive' || !this.isHeldAs(mode)) return false;
+    return mode === 'shared' || size < limit;
+  }
+
+  /** The time by which the claim is no longer kept out by those who hold the name now. */
+  endFor({ mode }: Claim): number {
+    const ends = [...this.holders.values()].map(({ deadline }) => deadline);
+    return mode === 'semaphore' && this.isHeldAs('semaphore') ? Math.min(...ends) : Math.max(...ends);
+  }
+
+  /** How the owner's lease has ended; `undefined` if it has not. */
+  endOf(owner: string): LeaseEnd | undefined {
+    if (this.holders.has(owner)) return undefined;
+    return this.isHeldAs('exclusive') ? 'stolen' : 'expired';
+  }
+
+  prolong(owner: string, deadline: number): void {
+    const holder = this.holders.get(owner);
+    if (holder) this.holders.set(owner, { ...holder, deadline });
+  }
+
+  describe(now: number): LockHolder[] {
+    return [...this.holders].map(([owner, { mode, fencingToken, metadata, deadline }]) => ({
+      owner,
+      mode,
+      fencingToken,
+      metadata,
+      remaining: deadline - now,
+    }));
+  }
+
+  private isHeldAs(mode: LockMode): boolean {
+    return this.holders.values().next().value?.mode === mode;
+  }
+}

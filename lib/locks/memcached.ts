@@ -1,0 +1,1 @@
+export { MemcachedLockDriver, type MemcachedLockDriverOptions } from './drivers/memcached.lock-driver.js';
