@@ -1,5 +1,5 @@
 /** Folders of test/ whose specs need no server: they run alone without looking for one. */
-const PURE = ['core', 'sql', 'tooling'];
+const PURE = ['core', 'sql', 'tooling', 'versioning/pure'];
 
 const swc = {
   swcrc: false,

@@ -10,6 +10,8 @@ export const ERROR_CODES = {
   SQL: 'A statement could not be analysed.',
   FENCED: 'Somebody who got a lock later has written already.',
   RECORD_MODIFIED: 'A row was modified or deleted since it was read.',
+  RETRY_IN_TRANSACTION: 'Work was to be repeated inside the transaction in which it had failed.',
+  VERSION_TOKEN: 'A version token is missing, was altered, or belongs to another record.',
 } as const;
 
 export type CacheOpsErrorCode = keyof typeof ERROR_CODES;

@@ -47,3 +47,11 @@ export {
   withoutVersionIncrement,
 } from './versioning/version-checks.js';
 export type { VersionKind } from './versioning/version-policy.js';
+export {
+  RETRY_DEFAULTS,
+  RetryOnConflict,
+  retryOnConflict,
+  type RetryOptions,
+  type RetryPacing,
+} from './versioning/retry/retry-on-conflict.js';
+export { type TokenSubject, VersionTokenError, VersionTokens } from './versioning/version-tokens.js';

@@ -11,7 +11,7 @@ export const LAYERS = {
   locks: [],
   versioning: ['core'],
   decorators: ['core'],
-  interceptors: ['core', 'invalidation', 'decorators'],
+  interceptors: ['core', 'invalidation', 'decorators', 'versioning'],
   discovery: ['core', 'invalidation', 'decorators'],
   templates: ['core', 'invalidation'],
   admin: ['core', 'invalidation'],
@@ -23,7 +23,12 @@ export const LAYERS = {
 };
 
 /** Files that are ports or vocabulary rather than parts of a layer: importable from everywhere. */
-export const EVERYWHERE = ['cacheops.errors.ts', 'core/clock.ts', 'drivers/*.interface.ts'];
+export const EVERYWHERE = [
+  'cacheops.errors.ts',
+  'core/clock.ts',
+  'drivers/*.interface.ts',
+  'options/parse.ts',
+];
 
 /** Files of the root that the outermost layers may import: the rest of the root only wires. */
 const ROOT_VOCABULARY = ['cacheops.options.ts', 'cacheops.module-definition.ts', 'cacheops.service.ts'];
