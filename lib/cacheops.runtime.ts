@@ -52,6 +52,7 @@ export async function createRuntime(
   const { model } = sources;
   const service = new CacheOpsService({ ...services, driver, instrumentation, model, enabled, ttl });
   const close = async (): Promise<void> => {
+    await cache.close();
     sources.detach();
     await invalidator.drain();
     await driver.close();

@@ -16,13 +16,20 @@ export {
 } from './cacheops.errors.js';
 export type { EntityClass, EntityLike, EntitySchemaLike, QueryExplanation } from './core/entity-model.js';
 export type { Inspection, TokenFate } from './core/inspection.js';
-export type { CacheEvent, CacheSource, CacheStats, RefuseReason } from './core/instrumentation.js';
+export type {
+  CacheEvent,
+  CacheSource,
+  CacheStats,
+  RefreshOutcome,
+  RefuseReason,
+} from './core/instrumentation.js';
 export { CACHE_OPS, type CacheOp } from './core/profile.js';
 export type { RedisClient, RedisConnectionOptions, RedisOption } from './drivers/redis.connection.js';
 export { FileLockDriver, type FileLockDriverOptions } from './locks/drivers/file.lock-driver.js';
 export { FenceError } from './locks/fence.error.js';
 export type { EntitiesOption, EntityProfile, EntityRule } from './options/entity-rules.js';
 export type { Duration } from './options/parse.js';
+export type { RefillOptions } from './options/refill.js';
 export type { EntityVersioning, EntityVersioningRule, VersioningOptions } from './options/version-rules.js';
 export {
   CacheOpsService,

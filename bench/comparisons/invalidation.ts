@@ -78,7 +78,7 @@ async function population(size: number): Promise<Population> {
 }
 
 async function fill({ client }: OwnRedis, size: number, stamps: readonly Stamp[]): Promise<void> {
-  const entry = encodeEntry(PAYLOAD, stamps, Date.now());
+  const entry = encodeEntry(PAYLOAD, stamps, { createdAt: Date.now(), life: HOUR, hasGrace: false, cost: 1 });
   for (let from = 0; from < size; from += PER_COMMAND) {
     const pairs: (string | Buffer)[] = [];
     for (let i = from; i < Math.min(size, from + PER_COMMAND); i++)

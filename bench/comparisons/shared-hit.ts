@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { CacheContext } from '../../lib/core/cache-context.js';
-import { Cache, type Codec, type Lookup } from '../../lib/core/cache.js';
+import { Cache } from '../../lib/core/cache.js';
+import type { Codec, Lookup } from '../../lib/core/lookup.js';
 import { systemClock } from '../../lib/core/clock.js';
 import { dependenciesOf } from '../../lib/core/dependencies.js';
 import { Instrumentation } from '../../lib/core/instrumentation.js';

@@ -1,17 +1,36 @@
-import { STAMP_LENGTH, type Stamp } from './stamp.js';
+import { HARD_LENGTH, STAMP_LENGTH, type Stamp } from './stamp.js';
 import type { Token } from './token.js';
 
 /**
  * An entry is a value plus the stamps of its dependencies, taken before the value was computed.
  *
  *     byte 0      format version
- *     1..8        creation time, float64, wall clock ms (for `Age` and for people; never decides freshness)
- *     9..10       number of stamps, uint16
- *     11..14      length of the token list, uint32 (0: the reader derives the tokens itself)
+ *     1           1: it has grace, and outlives its end in the backend
+ *     2..9        creation time, float64, wall clock ms
+ *     10..17      life until its end, float64, ms
+ *     18..21      what it cost to compute, float32, ms
+ *     22..23      number of stamps, uint16
+ *     24..27      length of the token list, uint32 (0: the reader derives the tokens itself)
  *     then        stamps (16 bytes each), token list (JSON), payload
  */
-const FORMAT = 1;
-const HEADER = 15;
+const FORMAT = 2;
+const GRACE_AT = 1;
+const CREATED_AT = 2;
+const LIFE_AT = 10;
+const COST_AT = 18;
+const STAMPS_AT = 22;
+const TOKENS_AT = 24;
+const HEADER = 28;
+
+/** What is known of a value when it is stored. Milliseconds. */
+export interface EntryFacts {
+  /** Wall clock. */
+  readonly createdAt: number;
+  readonly life: number;
+  readonly hasGrace: boolean;
+  /** How long the load took. */
+  readonly cost: number;
+}
 
 export interface EntryView {
   readonly createdAt: number;
@@ -23,7 +42,7 @@ export interface EntryView {
 export function encodeEntry(
   payload: Buffer,
   stamps: readonly Stamp[],
-  createdAt: number,
+  { createdAt, life, hasGrace, cost }: EntryFacts,
   tokens?: readonly Token[],
 ): Buffer {
   const tokenBytes = tokens ? Buffer.from(JSON.stringify(tokens)) : undefined;
@@ -31,9 +50,12 @@ export function encodeEntry(
   const payloadStart = stampEnd + (tokenBytes?.length ?? 0);
   const out = Buffer.allocUnsafe(payloadStart + payload.length);
   out[0] = FORMAT;
-  out.writeDoubleBE(createdAt, 1);
-  out.writeUInt16BE(stamps.length, 9);
-  out.writeUInt32BE(tokenBytes?.length ?? 0, 11);
+  out[GRACE_AT] = hasGrace ? 1 : 0;
+  out.writeDoubleBE(createdAt, CREATED_AT);
+  out.writeDoubleBE(life, LIFE_AT);
+  out.writeFloatBE(cost, COST_AT);
+  out.writeUInt16BE(stamps.length, STAMPS_AT);
+  out.writeUInt32BE(tokenBytes?.length ?? 0, TOKENS_AT);
   for (let i = 0; i < stamps.length; i++) out.write(stamps[i] as string, HEADER + i * STAMP_LENGTH, 'latin1');
   tokenBytes?.copy(out, stampEnd);
   payload.copy(out, payloadStart);
@@ -42,21 +64,42 @@ export function encodeEntry(
 
 /** Whether `entry` was stored under exactly these states: a missing or pending token is never fresh (law 2). */
 export function isFresh(entry: Buffer, states: readonly (string | undefined)[]): boolean {
-  if (entry[0] !== FORMAT || entry.length < HEADER || entry.readUInt16BE(9) !== states.length) return false;
+  return isOf(entry, states, STAMP_LENGTH);
+}
+
+/** Whether no token was invalidated since `entry` was stored; they may have expired. */
+export function isExpired(entry: Buffer, states: readonly (string | undefined)[]): boolean {
+  return isOf(entry, states, HARD_LENGTH);
+}
+
+/** Whether these bytes are an entry of this format; another release may have stored them. */
+export const isEntry = (bytes: Buffer): boolean => bytes[0] === FORMAT && bytes.length >= HEADER;
+
+/** Compares the first `length` characters of each stamp. */
+function isOf(entry: Buffer, states: readonly (string | undefined)[], length: number): boolean {
+  if (!isEntry(entry) || entry.readUInt16BE(STAMPS_AT) !== states.length) return false;
   let offset = HEADER;
   for (const state of states) {
     if (state === undefined || state.length !== STAMP_LENGTH) return false;
-    if (entry.toString('latin1', offset, offset + STAMP_LENGTH) !== state) return false;
+    const wanted = length === STAMP_LENGTH ? state : state.slice(0, length);
+    if (entry.toString('latin1', offset, offset + length) !== wanted) return false;
     offset += STAMP_LENGTH;
   }
   return true;
 }
 
+export const hasGrace = (entry: Buffer): boolean => entry[GRACE_AT] === 1;
+
+/** Wall clock. */
+export const endOf = (entry: Buffer): number => entry.readDoubleBE(CREATED_AT) + entry.readDoubleBE(LIFE_AT);
+
+export const costOf = (entry: Buffer): number => entry.readFloatBE(COST_AT);
+
 export function openEntry(entry: Buffer): EntryView {
-  const stampEnd = HEADER + entry.readUInt16BE(9) * STAMP_LENGTH;
-  const payloadStart = stampEnd + entry.readUInt32BE(11);
+  const stampEnd = HEADER + entry.readUInt16BE(STAMPS_AT) * STAMP_LENGTH;
+  const payloadStart = stampEnd + entry.readUInt32BE(TOKENS_AT);
   return {
-    createdAt: entry.readDoubleBE(1),
+    createdAt: entry.readDoubleBE(CREATED_AT),
     tokens:
       payloadStart > stampEnd
         ? (JSON.parse(entry.toString('utf8', stampEnd, payloadStart)) as Token[])
@@ -67,7 +110,7 @@ export function openEntry(entry: Buffer): EntryView {
 
 /** The stamps under which the entry was stored. */
 export function stampsOf(entry: Buffer): readonly Stamp[] {
-  return Array.from({ length: entry.readUInt16BE(9) }, (_, i) => {
+  return Array.from({ length: entry.readUInt16BE(STAMPS_AT) }, (_, i) => {
     const at = HEADER + i * STAMP_LENGTH;
     return entry.toString('latin1', at, at + STAMP_LENGTH);
   });

@@ -1,4 +1,4 @@
-import { isFresh, openEntry, stampsOf } from './entry.js';
+import { isEntry, isFresh, openEntry, stampsOf } from './entry.js';
 import type { RecordedReply } from './recorded-reads.js';
 import type { Token } from './token.js';
 
@@ -17,7 +17,7 @@ export interface Inspection {
 
 /** @returns `undefined` when there is no entry */
 export function inspectEntry({ entry, states, asked }: RecordedReply): Inspection | undefined {
-  if (entry === undefined) return undefined;
+  if (entry === undefined || !isEntry(entry)) return undefined;
   const stamps = stampsOf(entry);
   const fate = (i: number): TokenFate => {
     const state = states[i];

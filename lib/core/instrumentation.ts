@@ -4,23 +4,48 @@ export type CacheSource = 'near' | 'memory' | 'shared';
 /** Why a computed value was not stored. */
 export type RefuseReason = 'pending' | 'changed' | 'transaction' | 'unserialisable' | 'unavailable';
 
+/** What became of a load behind the back of those who were served. */
+export type RefreshOutcome = 'done' | 'failed';
+
 export type CacheEvent =
-  | { readonly type: 'hit'; readonly key: string; readonly label: string; readonly source: CacheSource }
+  | {
+      readonly type: 'hit';
+      readonly key: string;
+      readonly label: string;
+      readonly source: CacheSource;
+      /** Served in grace. */
+      readonly stale?: true;
+    }
   | { readonly type: 'miss'; readonly key: string; readonly label: string }
   | { readonly type: 'store'; readonly key: string; readonly label: string; readonly bytes: number }
   | { readonly type: 'refuse'; readonly key: string; readonly label: string; readonly reason: RefuseReason }
+  | {
+      readonly type: 'refresh';
+      readonly key: string;
+      readonly label: string;
+      readonly outcome: RefreshOutcome;
+    }
   | { readonly type: 'invalidate'; readonly tokens: readonly string[] }
+  | { readonly type: 'expire'; readonly tokens: readonly string[] }
   | { readonly type: 'error'; readonly operation: string; readonly error: unknown };
 
 export type CacheListener = (event: CacheEvent) => void;
 
 export interface CacheStats {
+  /** Those in grace included. */
   readonly hits: number;
+  /** Hits in grace. */
+  readonly staleHits: number;
   readonly misses: number;
   readonly stores: number;
   readonly refused: number;
+  /** Loads behind the back of those who were served; failed ones included. */
+  readonly refreshes: number;
+  readonly failedRefreshes: number;
   /** Invalidations sent, not tokens. */
   readonly invalidations: number;
+  /** Likewise. */
+  readonly expiries: number;
   readonly errors: number;
 }
 
@@ -29,7 +54,18 @@ export interface CacheStats {
  * only while somebody listens.
  */
 export class Instrumentation {
-  private readonly counts = { hits: 0, misses: 0, stores: 0, refused: 0, invalidations: 0, errors: 0 };
+  private readonly counts = {
+    hits: 0,
+    staleHits: 0,
+    misses: 0,
+    stores: 0,
+    refused: 0,
+    refreshes: 0,
+    failedRefreshes: 0,
+    invalidations: 0,
+    expiries: 0,
+    errors: 0,
+  };
   private listeners: readonly CacheListener[] = [];
 
   /** @returns a function that removes the listener */
@@ -44,9 +80,10 @@ export class Instrumentation {
     return { ...this.counts };
   }
 
-  hit(key: string, label: string, source: CacheSource): void {
+  hit(key: string, label: string, source: CacheSource, stale = false): void {
     this.counts.hits++;
-    if (this.listeners.length > 0) this.emit({ type: 'hit', key, label, source });
+    if (stale) this.counts.staleHits++;
+    if (this.listeners.length > 0) this.emit({ type: 'hit', key, label, source, ...(stale && { stale }) });
   }
 
   miss(key: string, label: string): void {
@@ -62,6 +99,17 @@ export class Instrumentation {
   refuse(key: string, label: string, reason: RefuseReason): void {
     this.counts.refused++;
     if (this.listeners.length > 0) this.emit({ type: 'refuse', key, label, reason });
+  }
+
+  refresh(key: string, label: string, outcome: RefreshOutcome): void {
+    this.counts.refreshes++;
+    if (outcome === 'failed') this.counts.failedRefreshes++;
+    if (this.listeners.length > 0) this.emit({ type: 'refresh', key, label, outcome });
+  }
+
+  expire(tokens: readonly string[]): void {
+    this.counts.expiries++;
+    if (this.listeners.length > 0) this.emit({ type: 'expire', tokens });
   }
 
   invalidate(tokens: readonly string[]): void {

@@ -1,3 +1,5 @@
+import type { Refill } from './refill.js';
+
 /** Kinds of reads that can be cached without asking. `get`: one entity, `fetch`: many, `aggregate`: raw results. */
 export const CACHE_OPS = ['get', 'fetch', 'count', 'aggregate', 'exists'] as const;
 export type CacheOp = (typeof CACHE_OPS)[number];
@@ -7,6 +9,7 @@ export interface Profile {
   readonly ops: ReadonlySet<CacheOp>;
   /** Milliseconds. */
   readonly ttl: number;
+  readonly refill?: Refill | undefined;
 }
 
 /** One line of the `entities` option. `false` forbids caching, even by hand. */

@@ -1,5 +1,5 @@
 import type { CacheDriver, ReadReply } from '../drivers/cache-driver.interface.js';
-import { openEntry } from './entry.js';
+import { isEntry, openEntry } from './entry.js';
 import type { Token } from './token.js';
 
 export interface RecordedReply extends ReadReply {
@@ -46,7 +46,8 @@ export class RecordedReads {
   }
 }
 
-const ownTokens = ({ entry }: ReadReply): readonly Token[] | undefined => entry && openEntry(entry).tokens;
+const ownTokens = ({ entry }: ReadReply): readonly Token[] | undefined =>
+  entry && isEntry(entry) ? openEntry(entry).tokens : undefined;
 
 const covers = (tokens: readonly Token[], least: readonly Token[]): boolean =>
   tokens === least || least.every((token) => tokens.includes(token));

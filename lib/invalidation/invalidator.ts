@@ -3,7 +3,7 @@ import type { CacheContext } from '../core/cache-context.js';
 import type { Instrumentation } from '../core/instrumentation.js';
 import { newStamp } from '../core/stamp.js';
 import { EVERYTHING, tableToken, type Token } from '../core/token.js';
-import type { CacheDriver } from '../drivers/cache-driver.interface.js';
+import type { CacheDriver, ShapeRegistry } from '../drivers/cache-driver.interface.js';
 import { tokensOf } from './effect.js';
 import { RegistryCache } from './registry-cache.js';
 import type { Changes } from './transaction-frames.js';
@@ -22,6 +22,11 @@ export interface Pending {
   readonly tokens: readonly Token[];
   readonly tables: readonly string[];
 }
+
+type Send = (
+  tokens: readonly Token[],
+  registries: ReadonlyMap<string, string>,
+) => Promise<ReadonlyMap<string, ShapeRegistry> | undefined>;
 
 /** Each mismatch means that a reader brought a new shape in between; more than this in a row is not plausible. */
 const MAX_ATTEMPTS = 4;
@@ -56,7 +61,7 @@ export class Invalidator {
    * @throws CacheOpsError `INVALIDATION` when it could not be told and `onRedisFailure` is `fail`
    */
   async pend(changes: Changes): Promise<Pending | undefined> {
-    if (changes.effects.length === 0 && changes.tokens.size === 0) return undefined;
+    if (isNone(changes)) return undefined;
     try {
       return await this.mark(changes);
     } catch (error) {
@@ -87,6 +92,24 @@ export class Invalidator {
     if (tokens.length === 0 || this.context.silent) return;
     this.instrumentation.invalidate(tokens);
     await this.delivered('restamp', this.driver.restamp(tokens));
+  }
+
+  /**
+   * Makes what depends on these changes stale, but lets it be served in grace. What cannot be expired is invalidated:
+   * when the backend is back, nobody knows how late it is.
+   * @throws CacheOpsError `INVALIDATION` when that fails too and `onRedisFailure` is `fail`
+   */
+  async expire(changes: Changes): Promise<void> {
+    if (isNone(changes) || this.context.silent) return;
+    try {
+      const { tokens } = await this.agreed(changes, (each, registries) =>
+        this.driver.expire({ tokens: each, registries }),
+      );
+      this.instrumentation.expire(tokens);
+    } catch (error) {
+      this.instrumentation.error('expire', error);
+      await this.restamp(coarse(changes, tablesOf(changes)));
+    }
   }
 
   /**
@@ -124,24 +147,32 @@ export class Invalidator {
   }
 
   private async mark(changes: Changes): Promise<Pending> {
-    const tables = tablesOf(changes);
     const writer = newStamp();
+    const { pendTtl: ttl } = this.settings;
+    const sent = await this.agreed(changes, (tokens, registries) =>
+      this.driver.pend({ writer, tokens, registries, ttl }),
+    );
+    return { writer, ...sent };
+  }
+
+  /**
+   * Sends the tokens of changes as they follow from the registries of the backend; `send` answers with those when they
+   * are others than were known.
+   */
+  private async agreed(changes: Changes, send: Send): Promise<Omit<Pending, 'writer'>> {
+    const tables = tablesOf(changes);
     await this.registries.load(tables);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const tokens = this.tokens(changes, tables);
       const registries = new Map(tables.map((table) => [table, this.registries.get(table)?.version ?? '']));
-      const current = await this.driver.pend({ writer, tokens, registries, ttl: this.settings.pendTtl });
-      if (!current) return { writer, tokens, tables };
+      const current = await send(tokens, registries);
+      if (!current) return { tokens, tables };
       this.registries.learn(current);
     }
-    return this.markTables(writer, changes, tables);
-  }
-
-  /** Needs no registry: every entry of a table depends on the table's own token. */
-  private async markTables(writer: string, changes: Changes, tables: readonly string[]): Promise<Pending> {
+    // Needs no registry: every entry of a table depends on the table's own token.
     const tokens = coarse(changes, tables);
-    await this.driver.pend({ writer, tokens, registries: new Map(), ttl: this.settings.pendTtl });
-    return { writer, tokens, tables: [] };
+    await send(tokens, new Map());
+    return { tokens, tables: [] };
   }
 
   private tokens(changes: Changes, tables: readonly string[]): readonly Token[] {
@@ -159,6 +190,8 @@ export class Invalidator {
     return tokens.size > MAX_TOKENS ? coarse(changes, tables) : [...tokens].sort();
   }
 }
+
+const isNone = ({ effects, tokens }: Changes): boolean => effects.length === 0 && tokens.size === 0;
 
 const tablesOf = (changes: Changes): readonly string[] =>
   [...new Set(changes.effects.map((e) => e.table))].sort();

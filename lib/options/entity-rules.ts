@@ -1,10 +1,11 @@
 import { CacheOpsConfigError, describe } from '../cacheops.errors.js';
 import type { EntityClass, EntitySchemaLike } from '../core/entity-model.js';
 import { CACHE_OPS, type CacheOp, type ProfileRule } from '../core/profile.js';
+import { parseRefill, REFILL_OPTIONS, type RefillOptions } from './refill.js';
 import { type Duration, isPlainObject, parseChoice, parseDuration, parseRecord } from './parse.js';
 
 /** How reads of an entity are cached. */
-export interface EntityProfile {
+export interface EntityProfile extends RefillOptions {
   /** Reads that are cached without asking; all others only where the query says `cache: true`. Default: none. */
   readonly ops?: CacheOp | readonly CacheOp[] | 'all' | undefined;
   /** How long a result may be kept. Default: the option `ttl`. */
@@ -76,10 +77,11 @@ function parseProfile(path: string, value: unknown, defaultTtl: number): Profile
   if (value === false) return false;
   if (!isPlainObject(value))
     throw new CacheOpsConfigError(path, 'a profile such as { ops: "get", ttl: "1h" }, or false', value);
-  const { ops, ttl } = parseRecord(path, value, ['ops', 'ttl']);
+  const { ops, ttl, ...refill } = parseRecord(path, value, ['ops', 'ttl', ...REFILL_OPTIONS]);
   return Object.freeze({
     ops: parseOps(`${path}.ops`, ops),
     ttl: ttl === undefined ? defaultTtl : parseDuration(`${path}.ttl`, ttl),
+    refill: parseRefill(`${path}.`, refill),
   });
 }
 

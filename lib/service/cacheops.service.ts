@@ -6,21 +6,32 @@ import type { Inspection } from '../core/inspection.js';
 import type { CacheEvent, CacheStats, Instrumentation } from '../core/instrumentation.js';
 import { EVERYTHING } from '../core/token.js';
 import type { Changes } from '../invalidation/transaction-frames.js';
-import { parseDuration, type Duration } from '../options/parse.js';
+import { type Duration, parseDuration, parseRecord, parseTimeout, ROOT } from '../options/parse.js';
+import { parseRefill, REFILL_OPTIONS, type RefillOptions } from '../options/refill.js';
 import { dep, type Dependency } from '../core/entity-dependency.js';
 import { DependencyResolver } from './dependency-resolver.js';
-import { Values, type ValueServices } from './values.js';
+import { type Policy, Values, type ValueServices } from './values.js';
 import { WrapKeys, wrapFunction, type Wrapped, type WrapOptions } from './wrapped.js';
 
 /** How a value is kept. */
-export interface ValueOptions {
+export interface ValueOptions extends RefillOptions {
   /** Default: the option `ttl`. */
   readonly ttl?: Duration | undefined;
+  /** After which the factory is abandoned with `LOAD_TIMEOUT`. Default: the option `timeouts.load`. */
+  readonly timeout?: Duration | undefined;
   /** What the value was made from: when one of them changes, the value is gone. */
   readonly deps?: readonly Dependency[] | undefined;
   /** Names by which `invalidate` reaches the value. */
   readonly tags?: readonly string[] | undefined;
 }
+
+const VALUE_OPTIONS = [
+  'ttl',
+  'timeout',
+  'deps',
+  'tags',
+  ...REFILL_OPTIONS,
+] as const satisfies readonly (keyof ValueOptions)[];
 
 /** What `explain` says about a stored value. */
 export interface ValueExplanation extends Partial<Inspection> {
@@ -73,15 +84,16 @@ export class CacheOpsService {
    *
    * Do not call it inside a transaction with a factory that reads what the transaction has written.
    *
+   * @throws CacheOpsConfigError when an option is unknown or malformed
    * @throws CacheOpsDependencyError when a dependency names nothing
    * @throws CacheOpsSerializationError when the value cannot be stored; `path` says where in it
-   * @throws CacheOpsError `LOAD_TIMEOUT` when the factory takes longer than `timeouts.load`
+   * @throws CacheOpsError `LOAD_TIMEOUT` when the factory takes longer than `timeout`
    */
   async getOrSet<T>(key: string, factory: () => T | Promise<T>, options: ValueOptions = {}): Promise<T> {
     checkKey(key);
     const load = async (): Promise<T> => factory();
     if (!this.parts.enabled) return load();
-    return this.values.getOrSet(key, this.reads(options), this.ttl(options), load);
+    return this.values.getOrSet(key, this.reads(options), this.policy(options), load);
   }
 
   /** The stored value, or `undefined`. It is checked against the dependencies that it was stored with. */
@@ -100,7 +112,7 @@ export class CacheOpsService {
   async set(key: string, value: unknown, options: ValueOptions = {}): Promise<void> {
     checkKey(key);
     if (value === undefined) throw new CacheOpsConfigError('value', 'a value; null is one', value);
-    if (this.parts.enabled) await this.values.set(key, this.reads(options), this.ttl(options), value);
+    if (this.parts.enabled) await this.values.set(key, this.reads(options), this.policy(options), value);
   }
 
   /** Forgets a value, and what a factory that is running now would store under the key. */
@@ -111,13 +123,16 @@ export class CacheOpsService {
 
   /**
    * A function that caches its results by its arguments.
-   * @throws CacheOpsConfigError when `key` is needed: the function has no name, or one that is wrapped already
+   * @throws CacheOpsConfigError when an option is malformed, or when `key` is needed: the function has no name, or one
+   * that is wrapped already
    */
   wrap<F extends (...args: never[]) => unknown>(
     fn: F,
     options: WrapOptions<Parameters<F>> = {},
   ): Wrapped<Parameters<F>, Awaited<ReturnType<F>>> {
     // Inferred from the function alone: options may look at fewer arguments.
+    const { key: _key, deps: _deps, tags: _tags, ...rest } = options;
+    this.policy(rest);
     const call = fn as unknown as (...args: Parameters<F>) => Awaited<ReturnType<F>>;
     return wrapFunction(call, this.wrapKeys.of(call, options.key), options, this);
   }
@@ -131,6 +146,15 @@ export class CacheOpsService {
    */
   async invalidate(...deps: Dependency[]): Promise<void> {
     if (this.parts.enabled) await this.apply(this.resolver.changes(deps));
+  }
+
+  /**
+   * As `invalidate`, but gently: what was stored with `grace` may still be served while one caller computes it anew.
+   * For changes that may be seen late; what has no grace is stale at once.
+   * @throws as `invalidate`
+   */
+  async expire(...deps: Dependency[]): Promise<void> {
+    if (this.parts.enabled) await this.parts.invalidator.expire(this.resolver.changes(deps));
   }
 
   /**
@@ -202,8 +226,13 @@ export class CacheOpsService {
     return this.resolver.reads(deps, tags);
   }
 
-  private ttl({ ttl }: ValueOptions): number {
-    return ttl === undefined ? this.parts.ttl : parseDuration('ttl', ttl);
+  private policy(options: ValueOptions): Policy {
+    const { ttl, timeout, ...refill } = parseRecord(ROOT, options, VALUE_OPTIONS);
+    return {
+      ttl: ttl === undefined ? this.parts.ttl : parseDuration('ttl', ttl),
+      loadTimeout: timeout === undefined ? undefined : parseTimeout('timeout', timeout),
+      refill: parseRefill('', refill),
+    };
   }
 
   private async apply({ effects, tokens }: Changes): Promise<void> {

@@ -1,4 +1,5 @@
-import type { Cache, Codec } from '../core/cache.js';
+import type { Cache } from '../core/cache.js';
+import type { Codec, Lookup } from '../core/lookup.js';
 import { mergeDependencies, type Dependencies } from '../core/dependencies.js';
 import type { Inspection } from '../core/inspection.js';
 import type { Serializer } from '../core/serializer.js';
@@ -13,6 +14,9 @@ export interface ValueServices {
   readonly invalidator: Invalidator;
   readonly serializer: Serializer;
 }
+
+/** How a value is kept, and how it is filled. */
+export type Policy = Pick<Lookup<unknown>, 'ttl' | 'refill' | 'loadTimeout'>;
 
 const LABEL = 'value';
 
@@ -32,20 +36,20 @@ export class Values {
     };
   }
 
-  getOrSet<T>(key: string, dependencies: Dependencies, ttl: number, load: () => Promise<T>): Promise<T> {
+  getOrSet<T>(key: string, dependencies: Dependencies, policy: Policy, load: () => Promise<T>): Promise<T> {
     const lookup = this.lookup(key, dependencies);
-    return this.services.cache.getOrSet<unknown>({ ...lookup, ttl, load }) as Promise<T>;
+    return this.services.cache.getOrSet<unknown>({ ...lookup, ...policy, load }) as Promise<T>;
   }
 
   get(key: string): Promise<unknown> {
     return this.services.cache.peek(this.lookup(key));
   }
 
-  async set(key: string, dependencies: Dependencies, ttl: number, value: unknown): Promise<void> {
+  async set(key: string, dependencies: Dependencies, policy: Policy, value: unknown): Promise<void> {
     // Before anything changes: a value that cannot be stored must not have removed the old one.
     this.codec.encode(value);
     await this.services.invalidator.restamp([this.ownToken(key)]);
-    await this.services.cache.put({ ...this.lookup(key, dependencies), ttl }, value);
+    await this.services.cache.put({ ...this.lookup(key, dependencies), ...policy }, value);
   }
 
   async delete(key: string): Promise<void> {

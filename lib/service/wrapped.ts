@@ -1,12 +1,13 @@
 import { CacheOpsConfigError, CacheOpsSerializationError } from '../cacheops.errors.js';
 import { hashText, keyPart } from '../core/cache-key.js';
 import type { Duration } from '../options/parse.js';
+import type { RefillOptions } from '../options/refill.js';
 import type { Dependency } from '../core/entity-dependency.js';
 
 /** A list, or a function of the call's arguments that returns it. */
 export type ByArguments<A extends unknown[], T> = readonly T[] | ((...args: A) => readonly T[]);
 
-export interface WrapOptions<A extends unknown[]> {
+export interface WrapOptions<A extends unknown[]> extends RefillOptions {
   /**
    * The first part of the key, to which the arguments are added, or a function that makes the whole key of them.
    * Default: the function's name, which then may be wrapped only once.
@@ -14,6 +15,8 @@ export interface WrapOptions<A extends unknown[]> {
   readonly key?: string | ((...args: A) => string) | undefined;
   /** Default: the option `ttl`. */
   readonly ttl?: Duration | undefined;
+  /** As in `ValueOptions`. */
+  readonly timeout?: Duration | undefined;
   readonly deps?: ByArguments<A, Dependency> | undefined;
   readonly tags?: ByArguments<A, string> | undefined;
 }
@@ -45,8 +48,9 @@ export interface WrapTarget {
   delete(key: string): Promise<void>;
 }
 
-interface WrapCall {
+interface WrapCall extends RefillOptions {
   readonly ttl?: Duration | undefined;
+  readonly timeout?: Duration | undefined;
   readonly deps?: readonly Dependency[] | undefined;
   readonly tags?: readonly string[] | undefined;
 }
@@ -58,8 +62,9 @@ export function wrapFunction<A extends unknown[], R>(
   options: WrapOptions<A>,
   target: WrapTarget,
 ): Wrapped<A, R> {
+  const { key: _key, ...rest } = options;
   const call = (args: A): WrapCall => ({
-    ttl: options.ttl,
+    ...rest,
     deps: byArguments(options.deps, args),
     tags: byArguments(options.tags, args),
   });

@@ -14,11 +14,11 @@ import type { Token } from '../core/token.js';
 
 export type DriverMethod = Exclude<keyof CacheDriver, 'capabilities' | 'close'>;
 
-/** A call that waits at the door of the backend. */
+/** A call that waits at the door of the backend, on its way in or out. */
 export interface Barrier {
-  /** Resolves when the call has arrived. */
+  /** Resolves when the call, or its reply, has arrived. */
   readonly reached: Promise<void>;
-  /** Lets it go on to the backend. */
+  /** Lets it go on. */
   release(): void;
 }
 
@@ -76,16 +76,12 @@ export class ChaosDriver implements CacheDriver {
 
   /** The next call waits before it reaches the backend. */
   hold(method: DriverMethod): Barrier {
-    let arrive: () => void = () => undefined;
-    let release: () => void = () => undefined;
-    const reached = new Promise<void>((resolve) => (arrive = resolve));
-    const released = new Promise<void>((resolve) => (release = resolve));
-    this.#add(method, async (run) => {
-      arrive();
-      await released;
-      return run();
-    });
-    return { reached, release };
+    return this.#barrier(method, 'before');
+  }
+
+  /** The next call reaches the backend, and its reply waits. */
+  holdReply(method: DriverMethod): Barrier {
+    return this.#barrier(method, 'after');
   }
 
   /** Takes back all faults that no call has met yet. */
@@ -143,6 +139,20 @@ export class ChaosDriver implements CacheDriver {
 
   close(): Promise<void> {
     return this.inner.close();
+  }
+
+  #barrier(method: DriverMethod, when: 'before' | 'after'): Barrier {
+    let arrive: () => void = () => undefined;
+    let release: () => void = () => undefined;
+    const reached = new Promise<void>((resolve) => (arrive = resolve));
+    const released = new Promise<void>((resolve) => (release = resolve));
+    this.#add(method, async (run) => {
+      const reply = when === 'after' ? await run() : undefined;
+      arrive();
+      await released;
+      return when === 'after' ? reply : run();
+    });
+    return { reached, release };
   }
 
   #add(method: DriverMethod, fault: Fault): void {

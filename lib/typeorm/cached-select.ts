@@ -1,6 +1,6 @@
 import type { DataSource, EntityMetadata, QueryRunner, SelectQueryBuilder } from 'typeorm';
 import type { QueryExpressionMap } from 'typeorm/query-builder/QueryExpressionMap.js';
-import type { Codec } from '../core/cache.js';
+import type { Codec } from '../core/lookup.js';
 import type { ObservedConnection } from './connection.js';
 import type { CacheOp } from './profiles.js';
 import type { FrontDoor } from './front-door.js';
@@ -121,6 +121,11 @@ async function readEntities(
     ...plan,
     patient: true,
     load: () => onPrimary(self, runner, load),
+    detach: () => {
+      const copy = detached(silent(self));
+      const execute = base.executeEntitiesAndRawResults.bind(copy);
+      return () => onOwn(copy, async (primary) => (await execute(primary)).entities);
+    },
   });
   await broadcastLoad(plan, entities, () => runner);
   return { entities, raw: [] };
@@ -142,6 +147,10 @@ async function readRows(
     codec: door.shared.rowsCodec,
     patient: true,
     load: () => onPrimary(self, runner, load),
+    detach: () => {
+      const copy = detached(withoutResultCache(self));
+      return () => onOwn(copy, base.loadRawResults.bind(copy));
+    },
   });
   return rows as Row[];
 }
@@ -249,6 +258,10 @@ function rawOp({ expressionMap: map }: Internals, existsOf: Internals | undefine
 /** TypeORM's own result cache must stay out of what we cache or refuse: it cannot invalidate. */
 function uncached(self: Internals): Internals {
   if (!self.dataSource.queryResultCache && self.expressionMap.cache === undefined) return self;
+  return withoutResultCache(self);
+}
+
+function withoutResultCache(self: Internals): Internals {
   const copy = self.clone();
   copy.expressionMap.options = self.expressionMap.options;
   copy.expressionMap.cache = false;
@@ -263,6 +276,12 @@ function silent(self: Internals): Internals {
   return copy;
 }
 
+/** Without the connection of its caller, who may be gone when it is used. */
+function detached(copy: Internals): Internals {
+  copy.queryRunner = undefined;
+  return copy;
+}
+
 /**
  * Fills from the primary. A replica that lags would give the row of before a commit to a reader that pinned its stamps
  * after it, and nothing would ever restamp that entry.
@@ -273,6 +292,14 @@ async function onPrimary<T>(
   load: (runner: QueryRunner) => Promise<T>,
 ): Promise<T> {
   if (!dataSource.driver.isReplicated || runner.getReplicationMode() === 'master') return load(runner);
+  return onOwn({ dataSource }, load);
+}
+
+/** On a connection to the primary that nobody else uses. */
+async function onOwn<T>(
+  { dataSource }: Pick<Internals, 'dataSource'>,
+  load: (runner: QueryRunner) => Promise<T>,
+): Promise<T> {
   const primary = dataSource.createQueryRunner('master');
   try {
     return await load(primary);

@@ -1,5 +1,5 @@
 import type { DataSource, EntityMetadata, QueryRunner } from 'typeorm';
-import type { Codec } from '../core/cache.js';
+import type { Codec } from '../core/lookup.js';
 import type { ReadPlan } from './read-door.js';
 
 /** What is cached of a query that asks for entities. */

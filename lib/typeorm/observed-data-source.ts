@@ -175,7 +175,12 @@ export class ObservedDataSource {
       const builder = manager.createQueryBuilder(target, plan.metadata.name);
       return loadGraph(builder.setFindOptions(findOptions(method, options)));
     };
-    const entities = await this.services.cache.getOrSet({ ...plan, patient: true, load });
+    const detach = (): (() => Promise<object[]>) => {
+      const builder = this.dataSource.manager.createQueryBuilder(target, plan.metadata.name);
+      builder.setFindOptions(findOptions(method, options));
+      return () => loadGraph(builder);
+    };
+    const entities = await this.services.cache.getOrSet({ ...plan, patient: true, load, detach });
     await broadcastLoad(plan, entities, () => manager.queryRunner ?? this.dataSource.createQueryRunner());
     return isSingle(method) ? (entities[0] ?? null) : entities;
   }

@@ -1,5 +1,7 @@
 import type { DataSource, EntityMetadata } from 'typeorm';
-import type { Cache, Codec } from '../core/cache.js';
+import type { Cache } from '../core/cache.js';
+import type { Codec } from '../core/lookup.js';
+import type { Refill } from '../core/refill.js';
 import type { CacheContext } from '../core/cache-context.js';
 import { hashText, keyPart } from '../core/cache-key.js';
 import { dependenciesOf, type Dependencies } from '../core/dependencies.js';
@@ -7,7 +9,7 @@ import { bindRead, withUntold, type SqlAnalyser } from '../sql/index.js';
 import type { TypeOrmCatalog } from './catalog.js';
 import type { ObservedConnection } from './connection.js';
 import type { EntityCodec } from './codec/entity-codec.js';
-import type { CacheOp, Profiles } from './profiles.js';
+import type { CacheOp, Profile, Profiles } from './profiles.js';
 
 /** What a query builder wants to read. */
 export interface ReadSubject {
@@ -38,6 +40,7 @@ export interface ReadPlan {
   readonly label: string;
   readonly dependencies: Dependencies;
   readonly ttl: number;
+  readonly refill: Refill | undefined;
   readonly sql: string;
 }
 
@@ -74,8 +77,8 @@ export class ReadDoor {
     connection: ObservedConnection | undefined,
     query: () => ReadQuery,
   ): ReadDecision {
-    const ttl = this.lifetime(subject, connection);
-    if (typeof ttl === 'string') return { refusal: ttl };
+    const profile = this.profileOf(subject, connection);
+    if (typeof profile === 'string') return { refusal: profile };
     const { sql, params, variant } = query();
     const dependencies = this.dependencies(subject, sql, params);
     if (typeof dependencies === 'string') return { refusal: dependencies };
@@ -87,7 +90,8 @@ export class ReadDoor {
       key: `q:${hashText(text)}`,
       label: `${subject.metadata.name}.${subject.op}`,
       dependencies,
-      ttl,
+      ttl: subject.duration ?? profile.ttl,
+      refill: profile.refill,
       sql,
     };
   }
@@ -101,8 +105,8 @@ export class ReadDoor {
     this.graphless.add(sql);
   }
 
-  /** Milliseconds, or the reason against caching. */
-  private lifetime(subject: ReadSubject, connection: ObservedConnection | undefined): number | string {
+  /** Or the reason against caching. */
+  private profileOf(subject: ReadSubject, connection: ObservedConnection | undefined): Profile | string {
     const { context, profiles } = this.shared;
     if (subject.cache === false) return 'the query says cache: false';
     if (subject.refusal) return subject.refusal;
@@ -115,7 +119,7 @@ export class ReadDoor {
     if (subject.cache === undefined && !profile.ops.has(subject.op)) {
       return `profile of ${subject.metadata.name} does not cache '${subject.op}'`;
     }
-    return subject.duration ?? profile.ttl;
+    return profile;
   }
 
   private dependencies({ id }: ReadSubject, sql: string, params: readonly unknown[]): Dependencies | string {

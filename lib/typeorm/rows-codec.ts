@@ -1,4 +1,4 @@
-import type { Codec } from '../core/cache.js';
+import type { Codec } from '../core/lookup.js';
 import type { Serializer } from '../core/serializer.js';
 
 type Row = Record<string, unknown>;

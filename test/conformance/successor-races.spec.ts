@@ -2,7 +2,7 @@ import type { QueryRunner } from 'typeorm';
 import type { IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
 import { dependenciesOf } from '../../lib/core/dependencies.js';
 import { tableToken } from '../../lib/core/token.js';
-import type { Codec } from '../../lib/core/cache.js';
+import type { Codec } from '../../lib/core/lookup.js';
 import { BLOG, Category, Post } from './entities/blog.js';
 import { BLOG_ROWS } from './fixture.js';
 import { BACKENDS, useSuite } from './suite.js';

@@ -10,7 +10,7 @@ import {
   type Operand,
   type StatementAnalysis,
 } from '../../lib/sql/index.js';
-import type { Lookup } from '../../lib/core/cache.js';
+import type { Lookup } from '../../lib/core/lookup.js';
 import type { ReadQuery } from '../../lib/typeorm/read-door.js';
 import type { TableFacts, TypeOrmCatalog } from '../../lib/typeorm/catalog.js';
 import type { StatementLog } from '../support/statement-log.js';

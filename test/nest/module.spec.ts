@@ -313,14 +313,7 @@ describe('enabled: false', () => {
     await cacheOps.delete('k');
     expect(await cacheOps.explain('k')).toEqual({ key: 'k', stored: false });
     expect(Object.hasOwn(app.get(DataSource), 'createQueryBuilder')).toBe(false);
-    expect(cacheOps.stats()).toEqual({
-      hits: 0,
-      misses: 0,
-      stores: 0,
-      refused: 0,
-      invalidations: 0,
-      errors: 0,
-    });
+    expect(Object.values(cacheOps.stats()).every((count) => count === 0)).toBe(true);
     expect(kept.lines).toEqual(['log: Switched off: everything passes through']);
   });
 });

@@ -1,5 +1,5 @@
 import { dependenciesOf } from '../../lib/core/dependencies.js';
-import type { Codec } from '../../lib/core/cache.js';
+import type { Codec } from '../../lib/core/lookup.js';
 import { cachedSource, type CachedSource } from '../support/cached-data-source.js';
 import { Shelf, SHOP } from './shop.entities.js';
 

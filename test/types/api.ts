@@ -28,7 +28,7 @@ export async function values(): Promise<void> {
   // @ts-expect-error dependencies are a list
   await cacheOps.getOrSet('k', () => 1, { deps: Article });
   // @ts-expect-error no such option
-  await cacheOps.set('k', 1, { lock: true });
+  await cacheOps.set('k', 1, { garce: '1h' });
 }
 
 export async function wrapping(): Promise<void> {

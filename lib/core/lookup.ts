@@ -1,0 +1,83 @@
+import type { Dependencies } from './dependencies.js';
+import type { TokenState } from '../drivers/cache-driver.interface.js';
+import type { Condition, Refill } from './refill.js';
+
+/** Turns a value into bytes and back; `decode` makes new objects each time. */
+export interface Codec<T> {
+  /** @returns `undefined` when the value may not be stored; throws when it cannot be */
+  encode(value: T): Buffer | undefined;
+  decode(payload: Buffer): T;
+}
+
+/** One cached computation. */
+export interface Lookup<T> {
+  readonly key: string;
+  /** For events and stats: what is being read. */
+  readonly label: string;
+  readonly dependencies: Dependencies;
+  /** Milliseconds. */
+  readonly ttl: number;
+  readonly codec: Codec<T>;
+  /** Reads the source. Runs after the stamps are pinned (law 1). */
+  readonly load: () => Promise<T>;
+  /**
+   * Asked while the caller is still there, for a load that goes on without it: what belongs to the caller (its
+   * connection, its query builder) may be gone or changed by then. Default: `load` itself.
+   */
+  readonly detach?: (() => () => Promise<T>) | undefined;
+  /**
+   * The entry carries its token list, for readers that do not know all of it: then the entry's list decides, and
+   * `dependencies` are the least it must hold.
+   */
+  readonly recorded?: boolean;
+  /**
+   * The source has timeouts of its own (a database): the caller waits as long as it would without a cache, and only
+   * others stop waiting for its load. Otherwise a load that takes longer than `loadTimeout` fails.
+   */
+  readonly patient?: boolean;
+  /** Milliseconds; default: that of the cache. */
+  readonly loadTimeout?: number | undefined;
+  /** Default: an entry ends with its `ttl` and is filled by whoever misses it. */
+  readonly refill?: Refill | undefined;
+}
+
+/** A lookup that only reads. */
+export type Peek<T> = Omit<Lookup<T>, 'load' | 'ttl'>;
+
+/** What a load hands to those that joined it: bytes, so that each decodes its own objects; else the bare value. */
+export interface Landed<T> {
+  readonly value: T;
+  readonly payload: Buffer | undefined;
+  /** Made of what only the transaction of its caller may see. */
+  readonly tainted?: boolean;
+}
+
+/** What one who joined a load may have of it; `undefined`: nothing, it has to load itself. */
+export function ownCopy<T>(
+  { value, payload, tainted }: Landed<T>,
+  codec: Codec<T>,
+): { value: T } | undefined {
+  if (payload) return { value: codec.decode(payload) };
+  // A value that cannot be stored cannot be copied either, and two callers must not share one mutable graph.
+  return !tainted && isPrimitive(value) ? { value } : undefined;
+}
+
+const isPrimitive = (value: unknown): boolean =>
+  value === null || (typeof value !== 'object' && typeof value !== 'function');
+
+/** An entry that may be served, with the states of the tokens that it was read with. */
+export interface Servable<T> {
+  readonly value: T;
+  readonly payload: Buffer;
+  readonly condition: Exclude<Condition, 'dead'>;
+  readonly states: readonly TokenState[];
+}
+
+/** What a read finds; without an entry the states of the tokens, to store one under. */
+export type Found<T> = Servable<T> | { readonly states: readonly TokenState[] };
+
+export const isServable = <T>(found: Found<T> | undefined): found is Servable<T> =>
+  found !== undefined && 'value' in found;
+
+/** Reads what is stored now; `undefined`: the backend is not available. */
+export type ReadEntry = <T>(lookup: Peek<T>) => Promise<Found<T> | undefined>;
