@@ -46,7 +46,15 @@ export async function createRuntime(
   const serializer = createSerializer({ classes });
   const services = { cache, context, invalidator, serializer };
   const fallback = { ops: new Set<never>(), ttl: options.ttl };
-  const settings = { services, classes, rules: options.entities, localRules, fallback, logger };
+  const { versioning } = options;
+  const settings = {
+    services: { ...services, versioning },
+    classes,
+    rules: options.entities,
+    localRules,
+    fallback,
+    logger,
+  };
   const sources = options.enabled && hasTypeOrm() ? await openSources(settings) : NO_SOURCES;
   const { enabled, ttl } = options;
   const { model } = sources;

@@ -12,10 +12,18 @@ interface Frame {
   readonly name: string | undefined;
   readonly effects: Effect[];
   readonly tokens: Set<Token>;
+  /** What takes back, in memory, that which the frame's writes left there. */
+  readonly undo: (() => void)[];
   dirty: boolean;
 }
 
-const newFrame = (name?: string): Frame => ({ name, effects: [], tokens: new Set(), dirty: false });
+const newFrame = (name?: string): Frame => ({
+  name,
+  effects: [],
+  tokens: new Set(),
+  undo: [],
+  dirty: false,
+});
 
 /**
  * The transaction of one connection as a stack of frames: a savepoint opens one, its release merges it upward, its
@@ -48,6 +56,7 @@ export class TransactionFrames {
     const target = this.stack[at - 1] as Frame;
     for (const frame of this.stack.splice(at)) {
       target.effects.push(...frame.effects);
+      target.undo.push(...frame.undo);
       for (const token of frame.tokens) target.tokens.add(token);
       target.dirty ||= frame.dirty;
     }
@@ -57,7 +66,7 @@ export class TransactionFrames {
   rollbackTo(name: string): void {
     const at = this.find(name);
     if (at < 1) return;
-    this.stack.splice(at);
+    undo(this.stack.splice(at));
     this.stack.push(newFrame(name));
   }
 
@@ -84,11 +93,27 @@ export class TransactionFrames {
     };
   }
 
+  /** Runs `undo` if what is recorded from here on is rolled back. */
+  onRollback(undo: () => void): void {
+    this.stack[this.stack.length - 1]?.undo.push(undo);
+  }
+
+  /** The transaction ended, and what it wrote is there. */
   end(): void {
+    this.stack = [];
+  }
+
+  /** The transaction ended, and what it wrote is not there. */
+  rollback(): void {
+    undo(this.stack);
     this.stack = [];
   }
 
   private find(name: string): number {
     return this.stack.findLastIndex((frame) => frame.name === name);
   }
+}
+
+function undo(frames: readonly Frame[]): void {
+  for (const each of frames.flatMap((frame) => frame.undo).reverse()) each();
 }

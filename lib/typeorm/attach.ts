@@ -9,9 +9,10 @@ import { Entities } from './entities.js';
 import { entityClassCodecs } from './entity-class-codecs.js';
 import { ObservedDataSource, type ObserveServices } from './observed-data-source.js';
 import { Profiles } from './profiles.js';
+import { assertVersionRules } from './versioning/versioned-entities.js';
 
 export interface SourceSettings {
-  readonly services: Omit<ObserveServices, 'profiles'>;
+  readonly services: Omit<ObserveServices, 'profiles' | 'warn'>;
   /** Takes the entity classes, so that values may hold entities. */
   readonly classes: GrowingClassRegistry;
   readonly rules: readonly ProfileRule[];
@@ -29,8 +30,9 @@ export class ObservedSources implements EntitySources {
   private readonly services: ObserveServices;
 
   constructor(private readonly settings: SourceSettings) {
-    const { rules, fallback, localRules } = settings;
-    this.services = { ...settings.services, profiles: new Profiles(rules, fallback, localRules) };
+    const { rules, fallback, localRules, logger } = settings;
+    const profiles = new Profiles(rules, fallback, localRules);
+    this.services = { ...settings.services, profiles, warn: (message) => logger.warn(message) };
   }
 
   async attach(found: FoundDataSource, unseen: boolean): Promise<void> {
@@ -53,7 +55,9 @@ export class ObservedSources implements EntitySources {
   assertProfiles(): void {
     const dataSources = [...this.known] as DataSource[];
     if (dataSources.length === 0 || dataSources.some((each) => !each.isInitialized)) return;
-    this.services.profiles.assertKnown(dataSources.flatMap((each) => each.entityMetadatas));
+    const entities = dataSources.flatMap((each) => each.entityMetadatas);
+    this.services.profiles.assertKnown(entities);
+    assertVersionRules(this.services.versioning?.entities ?? [], entities);
   }
 
   describe(): readonly string[] {

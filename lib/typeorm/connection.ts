@@ -37,6 +37,10 @@ const isPlainRead = (sql: string): boolean => READ.test(sql) && !sql.includes(';
  */
 export class ObservedConnection {
   readonly frames = new TransactionFrames();
+  /** What must not fail before the outermost COMMIT; runs inside the transaction. */
+  readonly beforeCommit: (() => Promise<void>)[] = [];
+  /** What is read once the transaction is rolled back: inside it, the connection shows a snapshot or nothing. */
+  readonly afterRollback: (() => Promise<void>)[] = [];
   private readonly session: SessionState;
   /**
    * One write at a time per connection. TypeORM runs updates of one `save()` at the same time on one connection, and
@@ -56,8 +60,12 @@ export class ObservedConnection {
 
   /** Reads of this connection must go to the database, and what they return must not be stored (law 7). */
   get bypass(): boolean {
-    const { active, dirty } = this.frames;
-    return dirty || !this.session.readsCommitted(active);
+    return this.frames.dirty || !this.readsCommitted;
+  }
+
+  /** What this connection reads now is what was last committed, or its own. */
+  get readsCommitted(): boolean {
+    return this.session.readsCommitted(this.frames.active);
   }
 
   query(sql: string, params: readonly unknown[] = [], structured = false): Promise<unknown> {
@@ -105,7 +113,7 @@ export class ObservedConnection {
 
   private async releaseOpen(release: Release): Promise<void> {
     await this.published(this.frames.changes(), () => {
-      this.frames.end();
+      this.frames.rollback();
       return release();
     });
   }
@@ -145,10 +153,16 @@ export class ObservedConnection {
         frames.rollbackTo(analysis.name ?? '');
         break;
       default:
-        frames.end();
+        await this.rolledBack();
         if (analysis.chain) frames.begin();
     }
     return result;
+  }
+
+  private async rolledBack(): Promise<void> {
+    this.frames.rollback();
+    this.beforeCommit.length = 0;
+    for (const task of this.afterRollback.splice(0)) await task();
   }
 
   private async begin(level: string | undefined, statement: Statement): Promise<unknown> {
@@ -189,9 +203,19 @@ export class ObservedConnection {
       effects: [...effects, ...own.effects],
       tokens: new Set([...tokens, ...own.tokens]),
     };
-    return this.published(changes, () =>
-      this.execute(sql, params, structured).finally(() => this.frames.end()),
-    );
+    for (const check of this.beforeCommit.splice(0)) await check();
+    return this.published(changes, async () => {
+      try {
+        const result = await this.execute(sql, params, structured);
+        this.frames.end();
+        this.afterRollback.length = 0;
+        return result;
+      } catch (error) {
+        // Whether it was committed cannot be told; an entity that looks older than its row is refused, not lost.
+        this.frames.rollback();
+        throw error;
+      }
+    });
   }
 
   private async write(
@@ -242,7 +266,7 @@ export class ObservedConnection {
       await this.commit(COMMIT);
       return result;
     } catch (error) {
-      this.frames.end();
+      this.frames.rollback();
       // The first error is the one to report; a connection that cannot roll back is broken and says so itself.
       await this.execute('ROLLBACK').catch(() => undefined);
       throw error;

@@ -20,6 +20,8 @@ import type { Profiles } from './profiles.js';
 import { ReadDoor } from './read-door.js';
 import { rowsCodec } from './rows-codec.js';
 import { RowImages } from './row-images.js';
+import type { VersioningSettings } from '../versioning/version-policy.js';
+import { VersionGuard } from './versioning/version-guard.js';
 import { WriteObserver } from './write-observer.js';
 
 export interface ObserveServices {
@@ -28,6 +30,9 @@ export interface ObserveServices {
   readonly invalidator: Invalidator;
   readonly serializer: Serializer;
   readonly profiles: Profiles;
+  /** `undefined`: writes are not guarded. */
+  readonly versioning: VersioningSettings | undefined;
+  readonly warn: (message: string) => void;
 }
 
 /** EntityManager methods whose own reads feed a diff or fill in what was written (law 8). */
@@ -40,6 +45,8 @@ const PERSISTING = ['save', 'remove', 'softRemove', 'recover', 'preload'] as con
  */
 export class ObservedDataSource {
   readonly door: ReadDoor;
+  /** `undefined`: writes are as TypeORM makes them. */
+  readonly versions: VersionGuard | undefined;
   private readonly front = new FrontDoor();
   private readonly guarded = new Map<object, object>();
   private readonly runners: RunnerObserver;
@@ -55,6 +62,9 @@ export class ObservedDataSource {
     analyser: SqlAnalyser,
   ) {
     this.runners = new RunnerObserver(connectionContext);
+    const { versioning: settings, context, warn } = services;
+    const { dialect } = connectionContext;
+    this.versions = settings && new VersionGuard({ dataSource, dialect, settings, context, warn });
     this.door = new ReadDoor({
       dataSource,
       name,
@@ -85,11 +95,13 @@ export class ObservedDataSource {
     const context = await connectionContext(dataSource, dialect, catalog, analyser, services);
     const observed = new ObservedDataSource(dataSource, name, catalog, services, context, analyser);
     observed.install();
+    await observed.versions?.install();
     return observed;
   }
 
   /** Takes the doors out again; QueryRunners that are still out keep reporting their writes. */
   detach(): void {
+    this.versions?.uninstall();
     for (const method of ['createQueryBuilder', 'createQueryRunner', 'createEntityManager'] as const) {
       delete (this.dataSource as Partial<DataSource>)[method];
     }
@@ -110,9 +122,10 @@ export class ObservedDataSource {
     const manager = dataSource.createEntityManager.bind(dataSource);
     const Base = builder().constructor as new (...args: never[]) => object;
     const Cached = cachedSelectBuilder(Base, this.door, this.front, connectionOf);
+    const Select = this.versions?.builders(Cached) ?? Cached;
     Object.assign(dataSource, {
       createQueryBuilder: (...args: unknown[]): unknown =>
-        Object.setPrototypeOf((builder as (...a: unknown[]) => object)(...args), Cached.prototype as object),
+        Object.setPrototypeOf((builder as (...a: unknown[]) => object)(...args), Select.prototype as object),
       createQueryRunner: (mode?: 'master' | 'slave') => this.observe(runner(mode)),
       createEntityManager: (queryRunner?: QueryRunner) => this.guard(manager(queryRunner)),
     });

@@ -44,9 +44,11 @@ export class Profiles {
   }
 }
 
-const isGlob = (name: string): boolean => /[*?]/.test(name);
+/** Whether a name of a rule stands for several entities. */
+export const isGlob = (name: string): boolean => /[*?]/.test(name);
 
-function matches(entity: ProfileRule['entity'], metadata: EntityMetadata): boolean {
+/** Whether a rule is for an entity. */
+export function matches(entity: ProfileRule['entity'], metadata: EntityMetadata): boolean {
   if (typeof entity !== 'string') return metadata.target === entity;
   if (!isGlob(entity)) return metadata.name === entity;
   const pattern = entity

@@ -7,6 +7,7 @@ import { createSerializer } from '../../lib/core/serializer.js';
 import type { CacheDriver } from '../../lib/drivers/cache-driver.interface.js';
 import { MemoryDriver } from '../../lib/drivers/memory.driver.js';
 import { Invalidator } from '../../lib/invalidation/invalidator.js';
+import { parseVersioning, type VersioningOptions } from '../../lib/options/version-rules.js';
 import { initSqlParser } from '../../lib/sql/index.js';
 import { ObservedDataSource, type ObserveServices } from '../../lib/typeorm/observed-data-source.js';
 import { CACHE_OPS, Profiles, type CacheOp, type ProfileRule } from '../../lib/typeorm/profiles.js';
@@ -19,6 +20,7 @@ export interface CachedSource {
   readonly services: ObserveServices & {
     readonly driver: CacheDriver;
     readonly instrumentation: Instrumentation;
+    readonly warnings: readonly string[];
   };
   /** Statements that reached the database, transaction control included. */
   readonly log: StatementLog;
@@ -35,6 +37,7 @@ export interface CachedSourceOptions {
   readonly name?: string;
   readonly extra?: Partial<DataSourceOptions>;
   readonly onRedisFailure?: 'degrade' | 'fail';
+  readonly versioning?: VersioningOptions;
 }
 
 const HOUR = 3_600_000;
@@ -46,6 +49,7 @@ export async function cacheServices(
   await initSqlParser();
   const driver = options.driver ?? new MemoryDriver();
   const context = new CacheContext();
+  const warnings: string[] = [];
   const instrumentation = new Instrumentation();
   const fallback = { ops: new Set(options.ops ?? CACHE_OPS), ttl: HOUR };
   const invalidator = new Invalidator(driver, context, instrumentation, {
@@ -61,6 +65,9 @@ export async function cacheServices(
     invalidator,
     serializer: createSerializer(),
     profiles: new Profiles(options.rules ?? [], fallback),
+    versioning: options.versioning && parseVersioning(options.versioning),
+    warn: (message) => warnings.push(message),
+    warnings,
   };
 }
 

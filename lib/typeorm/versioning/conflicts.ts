@@ -1,0 +1,101 @@
+import type { ObjectLiteral, QueryRunner } from 'typeorm';
+import type { CacheContext } from '../../core/cache-context.js';
+import { RecordModifiedError } from '../../versioning/record-modified.error.js';
+import type { ConflictKind, VersionedOperation } from '../../versioning/record-version.js';
+import { connectionOf } from '../observe-runner.js';
+import type { Snapshots } from './snapshots.js';
+import type { SeenVersion } from './version-columns.js';
+import type { VersionedEntity } from './versioned-entity.js';
+
+/** A write of one row, and what its version was when it was read. */
+export interface Attempt {
+  readonly versioned: VersionedEntity;
+  readonly operation: VersionedOperation;
+  readonly identifier: ObjectLiteral;
+  readonly seen: SeenVersion | undefined;
+  /** What was to be written. */
+  readonly mine: object | undefined;
+}
+
+/** Finds out what became of a row that was not there as it was expected to be. */
+export class Conflicts {
+  constructor(
+    private readonly context: CacheContext,
+    private readonly snapshots: Snapshots,
+  ) {}
+
+  /**
+   * Compares with the row as it is.
+   * @param cause the database's refusal; without one, the statement found no row
+   * @returns `undefined` when the row has the expected version after all: another condition did not hold
+   */
+  async explain(
+    attempt: Attempt,
+    runner: QueryRunner,
+    cause?: unknown,
+  ): Promise<RecordModifiedError | undefined> {
+    const { versioned, seen } = attempt;
+    const connection = connectionOf(runner);
+    // After an error, PostgreSQL answers nothing until the rollback.
+    const aborted = cause !== undefined && versioned.dialect === 'postgres';
+    const theirs = aborted ? undefined : await this.read(attempt, runner).catch(() => undefined);
+    if (theirs && cause === undefined && versioned.read(theirs)?.token === seen?.token) return undefined;
+    const error = this.error(attempt, theirs === null ? 'deleted' : 'modified', theirs, cause);
+    const isSnapshot = versioned.dialect === 'postgres' && connection?.readsCommitted === false;
+    if (connection?.frames.active && (theirs === undefined || isSnapshot)) {
+      connection.afterRollback.push(() => this.complete(error, attempt, runner));
+    }
+    return error;
+  }
+
+  /** The error for what is known without asking. */
+  error(
+    { versioned, operation, identifier, seen, mine }: Attempt,
+    kind: ConflictKind,
+    theirs: object | null | undefined,
+    cause?: unknown,
+  ): RecordModifiedError {
+    return new RecordModifiedError(
+      {
+        entity: versioned.metadata.name,
+        id: versioned.idOf(identifier),
+        operation,
+        kind,
+        expected: seen?.value,
+        actual: versioned.valueOf(theirs),
+        mine,
+        base: mine && this.snapshots.baseOf(mine, versioned.metadata),
+        theirs,
+      },
+      cause === undefined ? undefined : { cause },
+    );
+  }
+
+  /**
+   * The row as it is now. MySQL shows a transaction under REPEATABLE READ its snapshot, which may still have the row as
+   * it was expected; a locking read sees what the write has seen.
+   */
+  async read(
+    { versioned, identifier }: Pick<Attempt, 'versioned' | 'identifier'>,
+    runner: QueryRunner,
+  ): Promise<object | null> {
+    const { metadata, dialect, column } = versioned;
+    const query = runner.manager
+      .createQueryBuilder<object>(metadata.target, ROW)
+      .addSelect(`${ROW}.${column.propertyPath}`)
+      .where(identifier)
+      .withDeleted()
+      .cache(false);
+    if (dialect === 'mysql' && runner.isTransactionActive) query.setLock('pessimistic_read');
+    return this.context.withoutCache(() => query.getOne());
+  }
+
+  private async complete(error: RecordModifiedError, attempt: Attempt, runner: QueryRunner): Promise<void> {
+    const theirs = await this.read(attempt, runner).catch(() => undefined);
+    if (theirs === undefined) return;
+    const actual = attempt.versioned.valueOf(theirs);
+    Object.assign(error, { theirs, actual, kind: theirs === null ? 'deleted' : 'modified' });
+  }
+}
+
+const ROW = 'cacheops_row';

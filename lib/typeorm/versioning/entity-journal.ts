@@ -1,0 +1,47 @@
+import type { ObjectLiteral } from 'typeorm';
+import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
+import type { Subject } from 'typeorm/persistence/Subject.js';
+import type { ObservedConnection } from '../connection.js';
+import type { Snapshots } from './snapshots.js';
+
+type Row = readonly [column: ColumnMetadata, value: unknown];
+
+/**
+ * TypeORM writes into the entities of a save what the database made of them: keys, versions, dates. If that is rolled
+ * back later, by another save of the transaction or at the commit, an entity that kept its new version would be refused
+ * ever after. So what was written is taken back with the transaction, unless the application has changed it since.
+ */
+export function journalled(
+  connection: ObservedConnection | undefined,
+  snapshots: Snapshots,
+  subjects: readonly Subject[],
+  write: () => void,
+): void {
+  const entities = subjects.flatMap(({ entity, metadata }) => (entity ? [{ entity, metadata }] : []));
+  const inTransaction = connection?.frames.active === true;
+  const before = inTransaction
+    ? entities.map(({ entity, metadata }) => ({
+        entity,
+        rows: metadata.columns.map((c): Row => [c, valueOf(c, entity)]),
+        base: snapshots.of(entity),
+      }))
+    : [];
+  write();
+  for (const { entity, metadata } of entities) snapshots.keep(entity, metadata);
+  if (!inTransaction) return;
+  const undos = before.map(({ entity, rows, base }) => {
+    const written = rows.filter(([column, old]) => old !== valueOf(column, entity));
+    const now = written.map(([column]): Row => [column, valueOf(column, entity)]);
+    return () => {
+      written.forEach(([column, old], i) => {
+        if (valueOf(column, entity) === now[i]?.[1]) column.setEntityValue(entity, old);
+      });
+      snapshots.restore(entity, base);
+    };
+  });
+  connection.frames.onRollback(() => undos.forEach((undo) => undo()));
+}
+
+/** Columns of relations are read through the related object: TypeORM does not write those. */
+const valueOf = (column: ColumnMetadata, entity: ObjectLiteral): unknown =>
+  column.relationMetadata && column.isVirtual ? undefined : (column.getEntityValue(entity) as unknown);

@@ -1,0 +1,64 @@
+import type { DataSource } from 'typeorm';
+import type { CacheContext } from '../../core/cache-context.js';
+import type { SqlDialect } from '../../sql/sql.types.js';
+import type { VersioningSettings } from '../../versioning/version-policy.js';
+import { Conflicts } from './conflicts.js';
+import { Expectations } from './expectations.js';
+import { guardedBuilders } from './guarded-builders.js';
+import { OwnedRows } from './owned-rows.js';
+import { PersistenceGuard } from './persistence-guard.js';
+import { Snapshots } from './snapshots.js';
+import { StatementGuard } from './statement-guard.js';
+import { hookExecutors } from './subject-executor.js';
+import { VersionedEntities } from './versioned-entities.js';
+
+export interface VersionGuardOptions {
+  readonly dataSource: DataSource;
+  readonly dialect: SqlDialect;
+  readonly settings: VersioningSettings;
+  readonly context: CacheContext;
+  readonly warn: (message: string) => void;
+}
+
+type BuilderClass = new (...args: never[]) => object;
+
+/** The guard of one DataSource: no write of a versioned entity loses what others have written. */
+export class VersionGuard {
+  readonly entities: VersionedEntities;
+  readonly conflicts: Conflicts;
+  readonly snapshots: Snapshots;
+  private readonly expectations = new Expectations();
+  private readonly statements: StatementGuard;
+  private unhook: (() => void) | undefined;
+
+  /** @throws CacheOpsConfigError when a rule asks for what an entity does not have */
+  constructor(private readonly options: VersionGuardOptions) {
+    const { dataSource, dialect, settings, context } = options;
+    this.entities = new VersionedEntities(dataSource, dialect, settings);
+    this.snapshots = new Snapshots(this.entities);
+    this.conflicts = new Conflicts(context, this.snapshots);
+    this.statements = new StatementGuard(dataSource, this.entities, this.expectations, this.conflicts);
+  }
+
+  /** The class of builders with the guard in it. */
+  builders(Base: BuilderClass): BuilderClass {
+    return this.entities.size > 0 ? guardedBuilders(Base, this.statements) : Base;
+  }
+
+  async install(): Promise<void> {
+    const { dataSource } = this.options;
+    if (this.entities.size === 0) return;
+    if (this.snapshots.isNeeded) dataSource.subscribers.push(this.snapshots);
+    const owned = new OwnedRows(this.entities);
+    const { entities, expectations, conflicts, snapshots } = this;
+    const guard = new PersistenceGuard({ entities, expectations, conflicts, snapshots, owned });
+    this.unhook = await hookExecutors(dataSource, guard);
+  }
+
+  uninstall(): void {
+    this.unhook?.();
+    const { subscribers } = this.options.dataSource;
+    const at = subscribers.indexOf(this.snapshots);
+    if (at >= 0) subscribers.splice(at, 1);
+  }
+}
