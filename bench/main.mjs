@@ -1,8 +1,7 @@
 // npm run bench [-- --smoke] [-- <words of titles>]: finds the servers, then runs the TypeScript sources as they are.
-import { register } from 'node:module';
 import { findServers, stopServers } from '../test/support/servers/find.mjs';
+import '../tools/typescript.mjs';
 
-register('./typescript-loader.mjs', import.meta.url);
 try {
   await findServers();
   const { main } = await import('./run.ts');

@@ -26,7 +26,12 @@ describe('findServer', () => {
       },
       sweep: () => Promise.resolve(),
       binaries: () => (binary ? { server: binary } : undefined),
-      start: () => Promise.resolve({ url: 'started', stop: () => Promise.resolve() }),
+      start: () =>
+        Promise.resolve({
+          url: 'started',
+          stop: () => Promise.resolve(),
+          restart: () => Promise.resolve(),
+        }),
     };
   }
 

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { MemcacheClient } from 'memcache-client';
 import { CacheOpsError } from '../../cacheops.errors.js';
 
@@ -17,6 +18,13 @@ interface Found {
 
 /** A server that writes more than this a second would overtake the clock. */
 const WRITES_A_SECOND = 1_000_000;
+
+/**
+ * Seconds after its start from which a server is used (it begins to count at 2): stamps tell two starts apart only if
+ * they are not in the same second.
+ */
+const SETTLED = 4;
+const UNSETTLED_PAUSE_MS = 100;
 
 const REFUSALS = new Set(['NOT_STORED', 'EXISTS', 'NOT_FOUND']);
 
@@ -51,10 +59,17 @@ export class MemcachedStore {
 
   /** @returns `undefined` when the question went to another connection than the one it was about */
   private async learnStart(about: Socket): Promise<number | undefined> {
-    const [{ STAT: rows = [] }, socket] = await this.ask<{ STAT?: string[][] }>('stats');
-    const stats = new Map(rows.map(([name, value]) => [name, Number(value)]));
-    this.starts.set(socket, (stats.get('time') ?? NaN) - (stats.get('uptime') ?? NaN));
-    return this.starts.get(about);
+    for (;;) {
+      const [{ STAT: rows = [] }, socket] = await this.ask<{ STAT?: string[][] }>('stats');
+      const stats = new Map(rows.map(([name, value]) => [name, Number(value)]));
+      const [time = NaN, uptime = NaN] = [stats.get('time'), stats.get('uptime')];
+      if (uptime < SETTLED) {
+        await pause(UNSETTLED_PAUSE_MS);
+        continue;
+      }
+      this.starts.set(socket, time - uptime);
+      return this.starts.get(about);
+    }
   }
 
   private async ask<T>(command: string): Promise<[T, Socket]> {

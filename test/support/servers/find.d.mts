@@ -15,7 +15,15 @@ export interface Server {
   /** Removes what killed test runs left in it. */
   sweep(url: string): Promise<void>;
   binaries(): Binaries | undefined;
-  start(binaries: Binaries): Promise<{ url: string; stop: () => Promise<void> }>;
+  /** @param extra more arguments for the server; Redis and memcached take them */
+  start(binaries: Binaries, extra?: readonly string[]): Promise<StartedServer>;
+}
+
+export interface StartedServer {
+  url: string;
+  stop: () => Promise<void>;
+  /** Lets it crash, and starts it again with what it has written. */
+  restart: () => Promise<void>;
 }
 
 export interface FoundServer {
@@ -23,6 +31,7 @@ export interface FoundServer {
   origin: string;
   /** Undefined when the server was running already. */
   stop: (() => Promise<void>) | undefined;
+  restart: (() => Promise<void>) | undefined;
 }
 
 export function findServer(

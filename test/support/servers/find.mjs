@@ -20,10 +20,10 @@ export async function findServer(server, { install = installed } = {}) {
         cause: error,
       });
     });
-    return { url: given, origin: server.variable, stop: undefined };
+    return { url: given, origin: server.variable, stop: undefined, restart: undefined };
   }
   const running = process.env.TEST_SKIP_DEFAULT_PORTS === '1' ? undefined : await onDefaultPort(server);
-  if (running) return { url: running, origin: 'default port', stop: undefined };
+  if (running) return { url: running, origin: 'default port', stop: undefined, restart: undefined };
 
   const binaries = server.binaries() ?? install(server);
   if (!binaries) {

@@ -64,7 +64,7 @@ export const mariadb = {
       `--pid-file=${join(folder, 'pid')}`,
       '--innodb-flush-log-at-trx-commit=0',
     ];
-    const stop = await launch(server, args, { folder, owner, ready: () => mariadb.probe(url) });
-    return { url, stop };
+    const started = await launch(server, args, { folder, owner, ready: () => mariadb.probe(url) });
+    return { url, ...started };
   },
 };

@@ -36,13 +36,13 @@ export const memcached = {
     return server ? { server } : undefined;
   },
 
-  async start({ server }) {
+  async start({ server }, extra = []) {
     const owner = unprivileged(['memcache', 'nobody']);
     const folder = serverFolder(owner);
     const port = await freePort();
     const url = `memcached://127.0.0.1:${port}`;
-    const args = ['-l', '127.0.0.1', '-p', String(port), '-U', '0', '-m', '32'];
-    const stop = await launch(server, args, { folder, owner, ready: () => probe(url) });
-    return { url, stop };
+    const args = ['-l', '127.0.0.1', '-p', String(port), '-U', '0', '-m', '32', ...extra];
+    const started = await launch(server, args, { folder, owner, ready: () => probe(url) });
+    return { url, ...started };
   },
 };

@@ -74,8 +74,9 @@ export const postgres = {
     ];
     const args = ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])];
     const ready = () => postgres.probe(url);
-    // SIGTERM would wait for the clients to leave.
-    const stop = await launch(server, args, { folder, owner, ready, stopSignal: 'SIGINT' });
-    return { url, stop };
+    // SIGTERM would wait for the clients to leave; after SIGKILL its children would keep the next one from starting.
+    const signals = { stopSignal: 'SIGINT', crashSignal: 'SIGQUIT' };
+    const started = await launch(server, args, { folder, owner, ready, ...signals });
+    return { url, ...started };
   },
 };

@@ -1,6 +1,6 @@
 // Starting a server from its binary on a free port in a folder of its own, and stopping it by its process id.
 import { execFileSync, spawn } from 'node:child_process';
-import { accessSync, chownSync, constants, mkdirSync, openSync } from 'node:fs';
+import { accessSync, chownSync, closeSync, constants, mkdirSync, openSync } from 'node:fs';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -84,37 +84,55 @@ export function run(file, args, options = {}) {
 
 /**
  * Spawns a server and waits until `ready()` does not reject.
- * Returns `stop()`, which ends the process and removes `folder`.
+ * Returns `stop()`, which ends the process and removes `folder`, and `restart()`, which lets it crash
+ * (`crashSignal`) and starts it again in the same folder.
  */
-export async function launch(file, args, { folder, owner, ready, stopSignal = 'SIGTERM' }) {
+export async function launch(file, args, options) {
+  const { folder, owner, ready, stopSignal = 'SIGTERM', crashSignal = 'SIGKILL' } = options;
   const log = join(folder, 'server.log');
-  const output = openSync(log, 'a');
-  const child = spawn(file, args, { ...owner, cwd: folder, stdio: ['ignore', output, output] });
-  const ended = new Promise((resolve) => child.once('exit', resolve).once('error', resolve));
+  let server;
+  const begin = async () => {
+    server = spawnServer(file, args, { folder, owner, log });
+    await untilReady(server.child, ready);
+  };
+  const end = async (signal) => {
+    const { child, ended } = server;
+    child.kill(signal);
+    const killer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    await ended;
+    clearTimeout(killer);
+  };
   const kill = () => {
-    child.kill('SIGKILL');
+    server.child.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
   };
   process.once('exit', kill);
   const stop = async () => {
     process.removeListener('exit', kill);
-    child.kill(stopSignal);
-    const killer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
-    await ended;
-    clearTimeout(killer);
+    await end(stopSignal);
     rmSync(folder, { recursive: true, force: true });
   };
-  if (child.pid !== undefined) {
-    writeFileSync(join(folder, SERVER_ID), `${child.pid} ${startOf(child.pid)}`);
-  }
+  const restart = async () => {
+    await end(crashSignal);
+    await begin();
+  };
   try {
-    await untilReady(child, ready);
-    return stop;
+    await begin();
+    return { stop, restart };
   } catch (error) {
     const tail = readFileSync(log, 'utf8').split('\n').slice(-20).join('\n');
     await stop();
     throw new Error(`${file} did not start: ${error.message}\n${tail}`, { cause: error });
   }
+}
+
+function spawnServer(file, args, { folder, owner, log }) {
+  const output = openSync(log, 'a');
+  const child = spawn(file, args, { ...owner, cwd: folder, stdio: ['ignore', output, output] });
+  closeSync(output);
+  const ended = new Promise((resolve) => child.once('exit', resolve).once('error', resolve));
+  if (child.pid !== undefined) writeFileSync(join(folder, SERVER_ID), `${child.pid} ${startOf(child.pid)}`);
+  return { child, ended };
 }
 
 async function untilReady(child, ready) {

@@ -36,12 +36,12 @@ export const redis = {
     return server ? { server } : undefined;
   },
 
-  async start({ server }) {
+  async start({ server }, extra = []) {
     const folder = serverFolder({});
     const port = await freePort();
     const url = `redis://127.0.0.1:${port}`;
-    const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder];
-    const stop = await launch(server, args, { folder, owner: {}, ready: () => redis.probe(url) });
-    return { url, stop };
+    const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder, ...extra];
+    const started = await launch(server, args, { folder, owner: {}, ready: () => redis.probe(url) });
+    return { url, ...started };
   },
 };
