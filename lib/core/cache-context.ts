@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { ReadTrace } from './read-trace.js';
 
 interface ContextState {
   /** Reads go to the source; nothing is stored. */
@@ -7,11 +8,14 @@ interface ContextState {
   readonly silent: boolean;
   /** The fill whose load is running. */
   readonly fill?: FillScope;
+  /** The transaction around the call, as whoever opened it knows it. */
+  readonly transaction?: object;
 }
 
 /** What happens while a value is computed. */
 interface FillScope {
   tainted: boolean;
+  readonly trace: ReadTrace | undefined;
   readonly outer: FillScope | undefined;
 }
 
@@ -47,9 +51,29 @@ export class CacheContext {
     return this.storage.run({ ...this.state, silent: true }, fn);
   }
 
-  /** Runs a load; tells whether it read anything that only its own transaction may see. */
-  async filling<T>(load: () => Promise<T>): Promise<{ readonly value: T; readonly tainted: boolean }> {
-    const fill: FillScope = { tainted: false, outer: this.state.fill };
+  /** Runs what a transaction consists of. */
+  inTransaction<T>(transaction: object, fn: () => T): T {
+    return this.storage.run({ ...this.state, transaction }, fn);
+  }
+
+  get transaction(): object | undefined {
+    return this.storage.getStore()?.transaction;
+  }
+
+  /** Takes the reads of the load that is running, if its value is to depend on them. */
+  get trace(): ReadTrace | undefined {
+    return this.storage.getStore()?.fill?.trace;
+  }
+
+  /**
+   * Runs a load; tells whether it read anything that only its own transaction may see.
+   * @param trace takes what it reads; without one, those reads concern nobody
+   */
+  async filling<T>(
+    load: () => Promise<T>,
+    trace?: ReadTrace,
+  ): Promise<{ readonly value: T; readonly tainted: boolean }> {
+    const fill: FillScope = { tainted: false, trace, outer: this.state.fill };
     const value = await this.storage.run({ ...this.state, fill }, load);
     return { value, tainted: fill.tainted };
   }

@@ -3,12 +3,13 @@ import type { CacheContext } from './cache-context.js';
 import type { Clock } from './clock.js';
 import type { Dependencies } from './dependencies.js';
 import { openEntry } from './entry.js';
-import { Filler } from './fill.js';
+import { Filler, unseen } from './fill.js';
 import { inspectEntry, type Inspection } from './inspection.js';
 import type { Instrumentation } from './instrumentation.js';
 import { LEASE, Leases, type LeaseSettings } from './lease.js';
 import {
   type Found,
+  isOpenEnded,
   isServable,
   type Landed,
   type Lookup,
@@ -16,10 +17,12 @@ import {
   type Peek,
   type Servable,
 } from './lookup.js';
+import type { StampedTokens } from './read-trace.js';
 import { RecordedReads, type RecordedReply } from './recorded-reads.js';
 import { conditionOf } from './refill.js';
 import { Refresher } from './refresh.js';
 import { SingleFlight } from './single-flight.js';
+import { isStamp } from './stamp.js';
 import type { Token } from './token.js';
 import { Turns } from './turns.js';
 import { within } from './within.js';
@@ -79,18 +82,17 @@ export class Cache {
     const startedAt = this.flights.tick();
     const found = await this.tryRead(lookup);
     if (found === undefined) return this.loadOnly(lookup);
-    if (isServable(found)) {
-      this.hit(lookup, found);
-      return found.condition === 'fresh' ? found.value : this.refresher.serve(lookup, found, startedAt);
-    }
+    if (isServable(found)) return this.serve(lookup, found, startedAt);
     this.instrumentation.miss(lookup.key, lookup.label);
-    const { states } = found;
-    const running = this.flights.find(lookup.key, startedAt, states) as Promise<Landed<T>> | undefined;
-    if (running) return this.join(lookup, running);
-    const landed = await this.flights.run(lookup.key, this.filler.patienceOf(lookup), (flight) =>
-      lookup.refill?.lock ? this.turns.fill(lookup, flight) : this.filler.fill(lookup, states, flight),
-    );
-    return landed.value as T;
+    const early = isOpenEnded(lookup) ? this.flights.current(lookup.key) : undefined;
+    if (!early || this.flights.find(lookup.key, startedAt, found.states)) {
+      return this.loadOnce(lookup, found.states, startedAt);
+    }
+    // Whether anything has changed since that load began cannot be told by its stamps. What it stores tells.
+    await within(early, this.filler.patienceOf(lookup), () => undefined);
+    const again = await this.tryRead(lookup);
+    if (isServable(again)) return this.serve(lookup, again, startedAt);
+    return this.loadOnce(lookup, (again ?? found).states, startedAt);
   }
 
   /** The stored value while it is fresh, else `undefined`. */
@@ -100,6 +102,7 @@ export class Cache {
     const found = await this.tryRead({ ...asked, key });
     if (isServable(found)) {
       this.hit({ ...asked, key }, found);
+      this.report(found.basis);
       return found.value;
     }
     this.instrumentation.miss(key, asked.label);
@@ -137,6 +140,16 @@ export class Cache {
     }
   }
 
+  /**
+   * Makes a read that does not pass through the cache part of what the load around it depends on, if that wants to
+   * know. Call it before the read; `undefined`: there is nothing to wait for.
+   * @param dependencies gives `undefined` when nobody can tell them
+   */
+  witness(dependencies: () => Dependencies | undefined): Promise<void> | undefined {
+    const { trace } = this.context;
+    return trace && this.filler.witness(trace, dependencies());
+  }
+
   /** Begins no more loads behind the back of callers, and waits for those under way, but not long. */
   close(): Promise<void> {
     return this.refresher.close();
@@ -160,7 +173,9 @@ export class Cache {
     if (condition === 'dead') return { states };
     try {
       const { payload } = openEntry(reply.entry);
-      return { value: codec.decode(payload), payload, condition, states };
+      const value = codec.decode(payload);
+      const stamped = { tokens: reply.asked ?? dependencies.tokens, stamps: reply.states.filter(isStamp) };
+      return { value, payload, condition, states, basis: condition === 'stale' ? undefined : stamped };
     } catch (error) {
       // Bytes of another release or a torn entry: a miss, and the fill writes over it.
       this.instrumentation.error('decode', error);
@@ -168,23 +183,48 @@ export class Cache {
     }
   }
 
-  private hit({ key, label }: Peek<unknown>, { condition }: Servable<unknown>): void {
+  private async serve<T>(lookup: Lookup<T>, found: Servable<T>, startedAt: number): Promise<T> {
+    this.hit(lookup, found);
+    this.report(found.basis);
+    return found.condition === 'fresh' ? found.value : this.refresher.serve(lookup, found, startedAt);
+  }
+
+  private hit<T>({ key, label, onHit }: Peek<T>, { condition }: Servable<T>): void {
     const source = this.driver.capabilities.shared ? 'shared' : 'memory';
     this.instrumentation.hit(key, label, source, condition === 'stale');
+    onHit?.(source);
+  }
+
+  /** The value of a load under way, if it may be used, else of one that begins now. */
+  private async loadOnce<T>(lookup: Lookup<T>, states: readonly TokenState[], startedAt: number): Promise<T> {
+    const running = this.flights.find(lookup.key, startedAt, states) as Promise<Landed<T>> | undefined;
+    if (running) return this.join(lookup, running);
+    const landed = await this.flights.run(lookup.key, this.filler.patienceOf(lookup), (flight) =>
+      lookup.refill?.lock ? this.turns.fill(lookup, flight) : this.filler.fill(lookup, states, flight),
+    );
+    this.report(landed.basis);
+    return landed.value as T;
   }
 
   private async loadOnly<T>(lookup: Lookup<T>): Promise<T> {
     this.instrumentation.miss(lookup.key, lookup.label);
     this.instrumentation.refuse(lookup.key, lookup.label, 'unavailable');
+    this.context.trace?.lose('unavailable');
     return this.filler.load(lookup);
   }
 
   private async join<T>(lookup: Lookup<T>, running: Promise<Landed<T>>): Promise<T> {
     const landed = await within(running, this.filler.patienceOf(lookup), () => undefined);
     const own = landed && ownCopy(landed, lookup.codec);
-    return own ? own.value : this.filler.load(lookup);
+    if (!own) return this.filler.load(lookup);
+    this.report(landed.basis);
+    return own.value;
+  }
+
+  /** A load that reads through the cache depends on what it was given. */
+  private report(basis: StampedTokens | undefined): void {
+    const { trace } = this.context;
+    if (basis) trace?.add(basis.tokens, basis.stamps);
+    else trace?.lose('changed');
   }
 }
-
-/** States before anything was read: every token must be pinned. */
-const unseen = ({ tokens }: Dependencies): readonly TokenState[] => tokens.map(() => undefined);

@@ -2,13 +2,15 @@ import { CacheOpsError } from '../cacheops.errors.js';
 import type { CacheDriver, TableShape, TokenState } from '../drivers/cache-driver.interface.js';
 import type { CacheContext } from './cache-context.js';
 import type { Clock } from './clock.js';
+import { mergeDependencies, type Dependencies } from './dependencies.js';
 import { encodeEntry } from './entry.js';
-import type { Instrumentation } from './instrumentation.js';
-import type { Landed, Lookup } from './lookup.js';
+import type { Instrumentation, RefuseReason } from './instrumentation.js';
+import { isOpenEnded, type Landed, type Lookup } from './lookup.js';
+import { ReadTrace, type StampedTokens } from './read-trace.js';
 import { lifeOf } from './refill.js';
 import { ShapeKnowledge } from './shape-knowledge.js';
 import type { Flight } from './single-flight.js';
-import type { Stamp } from './stamp.js';
+import { isStamp, type Stamp } from './stamp.js';
 import { within } from './within.js';
 
 export interface FillParts {
@@ -22,6 +24,8 @@ export interface FillParts {
   readonly loadTimeout: number;
   readonly onShapes: ((shapes: readonly TableShape[]) => void) | undefined;
 }
+
+type Named = Pick<Lookup<unknown>, 'key' | 'label'>;
 
 /** Reads the source, and stores what it has read: pin, compute, store if unchanged. */
 export class Filler {
@@ -39,11 +43,16 @@ export class Filler {
     flight: Flight<Landed<unknown>>,
   ): Promise<Landed<T>> {
     const { context, clock, tick } = this.parts;
-    const stamps = await this.pin(lookup, seen);
-    flight.stamps = stamps;
+    const { dependencies, late } = lookup;
+    const life = longestLife(lookup);
+    const stamps = await this.pin(lookup, dependencies, life, seen);
+    const around = late && stamps && (await this.pin(lookup, late.within, life));
+    // Of a value whose dependencies are not all known yet, these stamps cannot tell that nothing has changed.
+    if (!isOpenEnded(lookup)) flight.stamps = stamps;
     flight.loadStartedAt = tick();
     const began = clock.monotonic();
-    const { value, tainted } = await context.filling(() => this.load(lookup));
+    const trace = lookup.trace && new ReadTrace(life, lookup.trace === 'exact');
+    const { value, tainted } = await context.filling(() => this.load(lookup), trace);
     if (tainted) {
       this.refuse(lookup, 'transaction');
       return { value, payload: undefined, tainted };
@@ -51,8 +60,26 @@ export class Filler {
     const cost = clock.monotonic() - began;
     const payload = lookup.codec.encode(value);
     if (payload === undefined) this.refuse(lookup, 'unserialisable');
-    else if (stamps) await this.store(lookup, payload, stamps, cost);
-    return { value, payload };
+    const own = stamps && { tokens: dependencies.tokens, stamps };
+    const basis = own && (await this.basis(lookup, value, own, trace, around));
+    if (typeof basis === 'string') {
+      this.refuse(lookup, basis);
+      return { value, payload };
+    }
+    if (payload && basis) await this.store(lookup, payload, basis, cost);
+    return { value, payload, basis };
+  }
+
+  /**
+   * Makes a read that does not pass through the cache part of what the load around it depends on. Call it before.
+   * @param dependencies `undefined` when nobody can tell them
+   */
+  async witness(trace: ReadTrace, dependencies: Dependencies | undefined): Promise<void> {
+    if (!dependencies) return trace.addUntold();
+    if (trace.covers(dependencies)) return;
+    const stamps = await this.pin(WITNESS, dependencies, trace.ttl);
+    if (stamps) trace.add(dependencies.tokens, stamps);
+    else trace.lose('pending');
   }
 
   /** Abandons a load that hangs: its late result is dropped, never stored. */
@@ -70,42 +97,67 @@ export class Filler {
   }
 
   /** @returns the stamps to store under, or `undefined` when nothing may be stored */
-  private async pin<T>(
-    lookup: Lookup<T>,
-    seen: readonly TokenState[],
+  private async pin(
+    named: Named,
+    dependencies: Dependencies,
+    ttl: number,
+    seen: readonly TokenState[] = unseen(dependencies),
   ): Promise<readonly Stamp[] | undefined> {
-    const { dependencies } = lookup;
     const { driver, instrumentation, onShapes } = this.parts;
     const shapes = this.knowledge.unknown(dependencies, seen);
-    if (shapes.length === 0 && allStamped(seen)) return seen;
+    if (shapes.length === 0 && seen.every(isStamp)) return seen;
     try {
       const { tokens, shapes: used } = dependencies;
-      const states = await driver.pin({ tokens, shapes: used, ttl: longestLife(lookup) });
-      if (allStamped(states)) {
+      const states = await driver.pin({ tokens, shapes: used, ttl });
+      if (states.every(isStamp)) {
         this.knowledge.learn(dependencies, states);
         onShapes?.(shapes);
         return states;
       }
-      this.refuse(lookup, 'pending');
+      this.refuse(named, 'pending');
     } catch (error) {
       instrumentation.error('pin', error);
-      this.refuse(lookup, 'unavailable');
+      this.refuse(named, 'unavailable');
     }
     return undefined;
+  }
+
+  /** Everything the value depends on, as of before the load; the reason when that cannot be vouched for. */
+  private async basis<T>(
+    lookup: Lookup<T>,
+    value: T,
+    own: StampedTokens,
+    trace: ReadTrace | undefined,
+    around: readonly Stamp[] | undefined,
+  ): Promise<StampedTokens | RefuseReason> {
+    const { late } = lookup;
+    if (!late) return trace ? trace.joinedWith(own) : own;
+    const life = longestLife(lookup);
+    const dependencies = late.of(value);
+    const both = mergeDependencies([dependencies, late.within]);
+    const stamps = around && (await this.pin(lookup, both, life));
+    if (!stamps) return 'pending';
+    const now = new Map(both.tokens.map((token, i) => [token, stamps[i]]));
+    if (late.within.tokens.some((token, i) => now.get(token) !== around[i])) return 'changed';
+    const all = trace ?? new ReadTrace(life, false);
+    all.add(
+      dependencies.tokens,
+      dependencies.tokens.map((token) => now.get(token)),
+    );
+    return all.joinedWith(own);
   }
 
   private async store<T>(
     lookup: Lookup<T>,
     payload: Buffer,
-    stamps: readonly Stamp[],
+    { tokens, stamps }: StampedTokens,
     cost: number,
   ): Promise<void> {
-    const { key, label, dependencies, recorded, refill } = lookup;
+    const { key, label, recorded, refill } = lookup;
     const { driver, instrumentation, clock } = this.parts;
     const life = lifeOf(lookup.ttl, refill);
     const grace = refill?.grace ?? 0;
     const facts = { createdAt: clock.now(), life, hasGrace: grace > 0, cost };
-    const { tokens } = dependencies;
     const entry = encodeEntry(payload, stamps, facts, recorded ? tokens : undefined);
     try {
       const stored = await driver.write({ key, entry, tokens, stamps, ttl: life + grace });
@@ -117,7 +169,7 @@ export class Filler {
     }
   }
 
-  private refuse<T>({ key, label }: Lookup<T>, reason: Parameters<Instrumentation['refuse']>[2]): void {
+  private refuse({ key, label }: Named, reason: RefuseReason): void {
     this.parts.instrumentation.refuse(key, label, reason);
   }
 }
@@ -125,6 +177,7 @@ export class Filler {
 /** Milliseconds: an entry in grace is of use only while its stamps are there. */
 const longestLife = <T>({ ttl, refill }: Lookup<T>): number => ttl + (refill?.grace ?? 0);
 
-function allStamped(states: readonly TokenState[]): states is readonly Stamp[] {
-  return states.every((state) => state !== undefined && state !== 'pending');
-}
+const WITNESS: Named = { key: '', label: 'query' };
+
+/** States before anything was read: every token must be pinned. */
+export const unseen = ({ tokens }: Dependencies): readonly TokenState[] => tokens.map(() => undefined);

@@ -2,7 +2,14 @@
 export type CacheSource = 'near' | 'memory' | 'shared';
 
 /** Why a computed value was not stored. */
-export type RefuseReason = 'pending' | 'changed' | 'transaction' | 'unserialisable' | 'unavailable';
+export type RefuseReason =
+  | 'pending'
+  | 'changed'
+  | 'transaction'
+  | 'unserialisable'
+  | 'unavailable'
+  /** It depends on reads that cannot be attributed to tables. */
+  | 'untracked';
 
 /** What became of a load behind the back of those who were served. */
 export type RefreshOutcome = 'done' | 'failed';

@@ -1,5 +1,7 @@
-import type { Dependencies } from './dependencies.js';
 import type { TokenState } from '../drivers/cache-driver.interface.js';
+import type { Dependencies } from './dependencies.js';
+import type { CacheSource } from './instrumentation.js';
+import type { StampedTokens } from './read-trace.js';
 import type { Condition, Refill } from './refill.js';
 
 /** Turns a value into bytes and back; `decode` makes new objects each time. */
@@ -39,7 +41,30 @@ export interface Lookup<T> {
   readonly loadTimeout?: number | undefined;
   /** Default: an entry ends with its `ttl` and is filled by whoever misses it. */
   readonly refill?: Refill | undefined;
+  /**
+   * What the load reads becomes part of what the value depends on; needs `recorded`. `'exact'`: a value whose reads
+   * cannot all be attributed is not stored. `'known'`: those that cannot be are left out.
+   */
+  readonly trace?: 'exact' | 'known' | undefined;
+  /** Dependencies that only the value tells; needs `recorded`. */
+  readonly late?: LateDependencies<T> | undefined;
+  /** Told of a hit, before the value is handed out. */
+  readonly onHit?: ((source: CacheSource) => void) | undefined;
 }
+
+/**
+ * Dependencies that are known only when the value is. Their stamps cannot be pinned before the source is read, so
+ * wider ones are: as long as those have not changed either, the narrow stamps are those of before the load.
+ */
+export interface LateDependencies<T> {
+  /** Covers whatever `of` may return. */
+  readonly within: Dependencies;
+  of(value: T): Dependencies;
+}
+
+/** Whether the value depends on more than is known before it is loaded. */
+export const isOpenEnded = ({ trace, late }: Pick<Lookup<never>, 'trace' | 'late'>): boolean =>
+  trace !== undefined || late !== undefined;
 
 /** A lookup that only reads. */
 export type Peek<T> = Omit<Lookup<T>, 'load' | 'ttl'>;
@@ -50,6 +75,8 @@ export interface Landed<T> {
   readonly payload: Buffer | undefined;
   /** Made of what only the transaction of its caller may see. */
   readonly tainted?: boolean;
+  /** What the value depends on; left out when that is not known whole. */
+  readonly basis?: StampedTokens | undefined;
 }
 
 /** What one who joined a load may have of it; `undefined`: nothing, it has to load itself. */
@@ -70,6 +97,8 @@ export interface Servable<T> {
   readonly value: T;
   readonly payload: Buffer;
   readonly condition: Exclude<Condition, 'dead'>;
+  /** Under what it is stored; left out when it is served in spite of a change. */
+  readonly basis: StampedTokens | undefined;
   readonly states: readonly TokenState[];
 }
 

@@ -37,6 +37,11 @@ export class SingleFlight<T> {
     return beganLater || sameStamps(flight.stamps, states) ? flight.result : undefined;
   }
 
+  /** The flight under way, whether or not it may be joined. */
+  current(key: string): Promise<T> | undefined {
+    return this.flights.get(key)?.result;
+  }
+
   /** Starts a flight that others may join for at most `joinable` milliseconds: a load that hangs holds nobody up. */
   run(key: string, joinable: number, work: (flight: Flight<T>) => Promise<T>): Promise<T> {
     const flight: { -readonly [K in keyof Flight<T>]: Flight<T>[K] } = {

@@ -32,3 +32,7 @@ export function expiredStamp(stamp: Stamp): Stamp | undefined {
   if (count > 0xffff) return undefined;
   return stamp.slice(0, HARD_LENGTH) + count.toString(16).padStart(STAMP_LENGTH - HARD_LENGTH, '0');
 }
+
+/** Whether the state of a token is a stamp: neither missing nor the mark of a writer. */
+export const isStamp = (state: Stamp | 'pending' | undefined): state is Stamp =>
+  state !== undefined && state !== 'pending';

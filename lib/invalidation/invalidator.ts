@@ -4,6 +4,7 @@ import type { Instrumentation } from '../core/instrumentation.js';
 import { newStamp } from '../core/stamp.js';
 import { EVERYTHING, tableToken, type Token } from '../core/token.js';
 import type { CacheDriver, ShapeRegistry } from '../drivers/cache-driver.interface.js';
+import { AmbientTransaction } from './ambient-transaction.js';
 import { tokensOf } from './effect.js';
 import { RegistryCache } from './registry-cache.js';
 import type { Changes } from './transaction-frames.js';
@@ -87,7 +88,22 @@ export class Invalidator {
     this.settling.add(done);
   }
 
-  /** Restamps now. Used outside transactions, for tags and by hand. */
+  /**
+   * Announces what somebody says has changed: with the commit of the transaction around the call, else now.
+   * @throws CacheOpsError `INVALIDATION` as `pend` does
+   */
+  async announce(changes: Changes): Promise<void> {
+    if (this.context.silent || this.withCommit(changes)) return;
+    await (changes.effects.length === 0 ? this.restamp([...changes.tokens]) : this.apply(changes));
+  }
+
+  /** @returns false: there is no transaction around the call whose commit could announce it */
+  withCommit(changes: Changes): boolean {
+    const { transaction, silent } = this.context;
+    return !silent && transaction instanceof AmbientTransaction && transaction.queue(changes);
+  }
+
+  /** Restamps now. */
   async restamp(tokens: readonly Token[]): Promise<void> {
     if (tokens.length === 0 || this.context.silent) return;
     this.instrumentation.invalidate(tokens);
@@ -96,11 +112,12 @@ export class Invalidator {
 
   /**
    * Makes what depends on these changes stale, but lets it be served in grace. What cannot be expired is invalidated:
-   * when the backend is back, nobody knows how late it is.
+   * when the backend is back, nobody knows how late it is; and the commit of a transaction around the call announces
+   * no half-measures.
    * @throws CacheOpsError `INVALIDATION` when that fails too and `onRedisFailure` is `fail`
    */
   async expire(changes: Changes): Promise<void> {
-    if (isNone(changes) || this.context.silent) return;
+    if (isNone(changes) || this.context.silent || this.withCommit(changes)) return;
     try {
       const { tokens } = await this.agreed(changes, (each, registries) =>
         this.driver.expire({ tokens: each, registries }),

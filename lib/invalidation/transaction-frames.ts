@@ -79,9 +79,10 @@ export class TransactionFrames {
     for (const token of tokens) frame.tokens.add(token);
   }
 
-  /** Tokens that wait for the commit without the connection having written (an `invalidate()` call). */
-  queue(tokens: Iterable<Token>): void {
+  /** Changes that wait for the commit without the connection having written (an `invalidate()` call). */
+  queue({ effects, tokens }: Changes): void {
     const frame = this.stack[this.stack.length - 1];
+    frame?.effects.push(...effects);
     for (const token of tokens) frame?.tokens.add(token);
   }
 

@@ -4,8 +4,8 @@ import type { CacheContext } from '../core/cache-context.js';
 import type { EntityLike, EntityModel, QueryExplanation } from '../core/entity-model.js';
 import type { Inspection } from '../core/inspection.js';
 import type { CacheEvent, CacheStats, Instrumentation } from '../core/instrumentation.js';
+import type { Lookup } from '../core/lookup.js';
 import { EVERYTHING } from '../core/token.js';
-import type { Changes } from '../invalidation/transaction-frames.js';
 import { type Duration, parseDuration, parseRecord, parseTimeout, ROOT } from '../options/parse.js';
 import { parseRefill, REFILL_OPTIONS, type RefillOptions } from '../options/refill.js';
 import { dep, type Dependency } from '../core/entity-dependency.js';
@@ -23,6 +23,11 @@ export interface ValueOptions extends RefillOptions {
   readonly deps?: readonly Dependency[] | undefined;
   /** Names by which `invalidate` reaches the value. */
   readonly tags?: readonly string[] | undefined;
+  /**
+   * The queries that the factory runs, and the cached values that it reads, are dependencies as well. If there are no
+   * others, a value whose queries cannot all be attributed to tables is not stored. Default `false`.
+   */
+  readonly track?: boolean | undefined;
 }
 
 const VALUE_OPTIONS = [
@@ -30,6 +35,7 @@ const VALUE_OPTIONS = [
   'timeout',
   'deps',
   'tags',
+  'track',
   ...REFILL_OPTIONS,
 ] as const satisfies readonly (keyof ValueOptions)[];
 
@@ -93,7 +99,14 @@ export class CacheOpsService {
     checkKey(key);
     const load = async (): Promise<T> => factory();
     if (!this.parts.enabled) return load();
-    return this.values.getOrSet(key, this.reads(options), this.policy(options), load);
+    const dependencies = this.reads(options);
+    return this.values.getOrSet({
+      key,
+      dependencies,
+      load,
+      ...this.policy(options),
+      trace: traceOf(options),
+    });
   }
 
   /** The stored value, or `undefined`. It is checked against the dependencies that it was stored with. */
@@ -139,18 +152,19 @@ export class CacheOpsService {
 
   /**
    * Makes stale what depends on any of these: a tag, all of an entity, rows of it, the row of an entity object.
-   * It takes effect at once; after a change in a transaction of your own, call it after the commit.
+   * Inside `transaction(...)` of an observed DataSource it takes effect with the commit, and not at all after a
+   * rollback; otherwise at once. After a change in a transaction of a QueryRunner of yours, call it after the commit.
    *
    * @throws CacheOpsDependencyError when a dependency names nothing
    * @throws CacheOpsError `INVALIDATION` when the backend fails and `onRedisFailure` is `'fail'`
    */
   async invalidate(...deps: Dependency[]): Promise<void> {
-    if (this.parts.enabled) await this.apply(this.resolver.changes(deps));
+    if (this.parts.enabled) await this.parts.invalidator.announce(this.resolver.changes(deps));
   }
 
   /**
    * As `invalidate`, but gently: what was stored with `grace` may still be served while one caller computes it anew.
-   * For changes that may be seen late; what has no grace is stale at once.
+   * For changes that may be seen late; what has no grace is stale at once. Inside a transaction it is `invalidate`.
    * @throws as `invalidate`
    */
   async expire(...deps: Dependency[]): Promise<void> {
@@ -163,7 +177,7 @@ export class CacheOpsService {
    * @throws as `invalidate`
    */
   async invalidateEntity(entity: object): Promise<void> {
-    if (this.parts.enabled) await this.apply(this.resolver.image(entity));
+    if (this.parts.enabled) await this.parts.invalidator.announce(this.resolver.image(entity));
   }
 
   /**
@@ -172,7 +186,8 @@ export class CacheOpsService {
    * @throws as `invalidate`
    */
   async invalidateModel(entity: EntityLike): Promise<void> {
-    if (this.parts.enabled) await this.apply(this.resolver.changes([dep(entity as never)]));
+    if (this.parts.enabled)
+      await this.parts.invalidator.announce(this.resolver.changes([dep(entity as never)]));
   }
 
   /** Makes everything stale, for every process and tenant. */
@@ -234,11 +249,12 @@ export class CacheOpsService {
       refill: parseRefill('', refill),
     };
   }
+}
 
-  private async apply({ effects, tokens }: Changes): Promise<void> {
-    const { invalidator } = this.parts;
-    await (effects.length === 0 ? invalidator.restamp([...tokens]) : invalidator.apply({ effects, tokens }));
-  }
+/** Somebody who names dependencies answers for what cannot be found out. */
+function traceOf({ track = false, deps = [], tags = [] }: ValueOptions): Lookup<never>['trace'] {
+  if (!track) return undefined;
+  return deps.length > 0 || tags.length > 0 ? 'known' : 'exact';
 }
 
 function checkKey(key: unknown): void {

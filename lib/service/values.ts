@@ -18,6 +18,11 @@ export interface ValueServices {
 /** How a value is kept, and how it is filled. */
 export type Policy = Pick<Lookup<unknown>, 'ttl' | 'refill' | 'loadTimeout'>;
 
+/** One read of a value that is made when it is not there. */
+export type ValueRead<T> = Policy &
+  Pick<Lookup<T>, 'key' | 'dependencies' | 'load' | 'trace' | 'late' | 'onHit'> &
+  Partial<Pick<Lookup<T>, 'codec' | 'label'>>;
+
 const LABEL = 'value';
 
 /**
@@ -36,9 +41,9 @@ export class Values {
     };
   }
 
-  getOrSet<T>(key: string, dependencies: Dependencies, policy: Policy, load: () => Promise<T>): Promise<T> {
+  getOrSet<T>({ key, dependencies, ...how }: ValueRead<T>): Promise<T> {
     const lookup = this.lookup(key, dependencies);
-    return this.services.cache.getOrSet<unknown>({ ...lookup, ...policy, load }) as Promise<T>;
+    return this.services.cache.getOrSet<unknown>({ ...lookup, ...(how as ValueRead<unknown>) }) as Promise<T>;
   }
 
   get(key: string): Promise<unknown> {
@@ -48,13 +53,13 @@ export class Values {
   async set(key: string, dependencies: Dependencies, policy: Policy, value: unknown): Promise<void> {
     // Before anything changes: a value that cannot be stored must not have removed the old one.
     this.codec.encode(value);
-    await this.services.invalidator.restamp([this.ownToken(key)]);
+    await this.forget(key);
     await this.services.cache.put({ ...this.lookup(key, dependencies), ...policy }, value);
   }
 
   async delete(key: string): Promise<void> {
     const { cache, driver, invalidator } = this.services;
-    await invalidator.restamp([this.ownToken(key)]);
+    await this.forget(key);
     const place = cache.place(entryName(key));
     // The entry is dead already; this only frees its memory, and the backend may fail at it.
     if (place !== undefined && !invalidator.silent) await driver.delete([place]).catch(() => undefined);
@@ -73,6 +78,14 @@ export class Values {
       codec: this.codec,
       recorded: true,
     };
+  }
+
+  /** Now, and with the commit of a transaction around the call once more: others may fill from before it meanwhile. */
+  private async forget(key: string): Promise<void> {
+    const { invalidator } = this.services;
+    const tokens = [this.ownToken(key)];
+    await invalidator.restamp(tokens);
+    invalidator.withCommit({ effects: [], tokens: new Set(tokens) });
   }
 
   private ownToken(key: string): string {

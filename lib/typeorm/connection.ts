@@ -1,10 +1,13 @@
+import type { Cache } from '../core/cache.js';
 import type { CacheContext } from '../core/cache-context.js';
 import { EVERYTHING } from '../core/token.js';
 import type { Invalidator } from '../invalidation/invalidator.js';
 import { TransactionFrames, type Changes } from '../invalidation/transaction-frames.js';
 import { commitsImplicitly, sessionChangeOf, type SessionChange, type SqlAnalyser } from '../sql/index.js';
 import type { SqlDialect, StatementAnalysis, TransactionAnalysis, WriteEffect } from '../sql/sql.types.js';
+import type { TypeOrmCatalog } from './catalog.js';
 import { Mutex, type LockScope } from './mutex.js';
+import { dependenciesOfRead } from './read-dependencies.js';
 import { SessionState, type SessionDefaults } from './session-state.js';
 import type { Execute, Statement, StructuredResult } from './statement.js';
 import type { WriteObserver } from './write-observer.js';
@@ -16,6 +19,8 @@ export interface ConnectionContext extends SessionDefaults {
   readonly invalidator: Invalidator;
   readonly writes: WriteObserver;
   readonly context: CacheContext;
+  readonly cache: Cache;
+  readonly catalog: TypeOrmCatalog;
   readonly locks: LockScope;
 }
 
@@ -70,6 +75,12 @@ export class ObservedConnection {
 
   query(sql: string, params: readonly unknown[] = [], structured = false): Promise<unknown> {
     if (this.bypass) this.shared.context.taint();
+    const witnessed = this.witness(sql, params);
+    if (witnessed) return witnessed.then(() => this.pass(sql, params, structured));
+    return this.pass(sql, params, structured);
+  }
+
+  private pass(sql: string, params: readonly unknown[], structured: boolean): Promise<unknown> {
     if (isPlainRead(sql)) return this.execute(sql, params, structured);
     const statement = { sql, params, structured };
     const change = MAY_CHANGE_SESSION.test(sql) ? sessionChangeOf(sql) : undefined;
@@ -89,8 +100,22 @@ export class ObservedConnection {
     }
   }
 
+  /** A load that reads past the cache depends on what it reads all the same. `undefined`: no load wants to know. */
+  private witness(sql: string, params: readonly unknown[]): Promise<void> | undefined {
+    const { analyser, cache, catalog } = this.shared;
+    if (!this.shared.context.trace) return undefined;
+    const analysis = analyser.analyse(sql);
+    if (analysis.kind !== 'read' && analysis.kind !== 'opaque') return undefined;
+    return cache.witness(() => {
+      const dependencies = dependenciesOfRead(analysis, params, catalog);
+      return typeof dependencies === 'string' ? undefined : dependencies;
+    });
+  }
+
   /** A stream may write (`INSERT ... RETURNING`): its rows are not followed, its tables are. */
-  async beforeStream(sql: string): Promise<() => void> {
+  async beforeStream(sql: string, params: readonly unknown[] = []): Promise<() => void> {
+    if (this.bypass) this.shared.context.taint();
+    await this.witness(sql, params);
     const analysis = this.shared.analyser.analyse(sql);
     if (analysis.kind !== 'write' && analysis.kind !== 'opaque') return () => undefined;
     const changes = coarseChanges(analysis);

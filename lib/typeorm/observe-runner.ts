@@ -52,7 +52,7 @@ function observedPrototype(plain: QueryRunner): object {
       return this[CONNECTION].release(() => inherited.release.call(this));
     },
     async stream(sql, params, onEnd, onError) {
-      const done = await this[CONNECTION].beforeStream(sql);
+      const done = await this[CONNECTION].beforeStream(sql, params);
       const end = (): void => {
         done();
         onEnd?.();

@@ -2,6 +2,7 @@ import type { DataSource, EntityManager, EntityTarget, ObjectLiteral, QueryRunne
 import type { Cache } from '../core/cache.js';
 import type { CacheContext } from '../core/cache-context.js';
 import type { Serializer } from '../core/serializer.js';
+import { AmbientTransaction } from '../invalidation/ambient-transaction.js';
 import type { Invalidator } from '../invalidation/invalidator.js';
 import { SqlAnalyser } from '../sql/index.js';
 import type { SqlDialect } from '../sql/sql.types.js';
@@ -159,6 +160,18 @@ export class ObservedDataSource {
         return context.withoutCache(() => original.apply(this, args));
       };
     }
+    const connectionOfManager = this.connectionOfManager.bind(this);
+    const transaction = plainMethods['transaction'] as Method;
+    methods['transaction'] = function (this: EntityManager, ...args) {
+      // `(run)`, `(isolation, run)`, and from DataSource `(run, undefined)`.
+      const observed = args.map((arg) =>
+        typeof arg === 'function'
+          ? (inner: EntityManager): unknown =>
+              inAmbient(context, connectionOfManager(inner), async () => (arg as Work)(inner))
+          : arg,
+      );
+      return transaction.apply(this, observed);
+    };
     const find = this.find.bind(this);
     for (const name of FIND_METHODS) {
       const original = plainMethods[name] as Method;
@@ -170,6 +183,10 @@ export class ObservedDataSource {
     return Object.assign(Object.create(plain) as object, methods);
   }
 
+  private connectionOfManager({ queryRunner }: EntityManager): ObservedConnection | undefined {
+    return this.only ?? this.connectionOf(queryRunner);
+  }
+
   private async find(
     manager: EntityManager,
     method: FindMethod,
@@ -177,7 +194,7 @@ export class ObservedDataSource {
     options: unknown,
     bare: Find,
   ): Promise<unknown> {
-    const connection = this.only ?? this.connectionOf(manager.queryRunner);
+    const connection = this.connectionOfManager(manager);
     const open = !this.services.context.bypass && !connection?.bypass;
     const key = open ? this.front.keyOf(method, target, options) : undefined;
     if (key === undefined) return bare();
@@ -201,13 +218,30 @@ export class ObservedDataSource {
 
 type Method = (this: EntityManager, ...args: unknown[]) => unknown;
 type Find = () => Promise<unknown>;
+type Work = (manager: EntityManager) => unknown;
+
+/** What is invalidated by hand inside a transaction waits for its commit. */
+async function inAmbient<T>(
+  context: CacheContext,
+  connection: ObservedConnection | undefined,
+  run: () => Promise<T>,
+): Promise<T> {
+  if (!connection) return run();
+  const ambient = new AmbientTransaction(connection.frames);
+  try {
+    return await context.inTransaction(ambient, run);
+  } finally {
+    // The COMMIT follows, with what is known now.
+    ambient.end();
+  }
+}
 
 async function connectionContext(
   dataSource: DataSource,
   dialect: SqlDialect,
   catalog: TypeOrmCatalog,
   analyser: SqlAnalyser,
-  { invalidator, context }: ObserveServices,
+  { invalidator, context, cache }: ObserveServices,
 ): Promise<ConnectionContext> {
   const images = new RowImages(dialect);
   const foreignKeys = new ForeignKeys(dataSource, catalog, invalidator.registries, images, dialect);
@@ -217,6 +251,8 @@ async function connectionContext(
     invalidator,
     writes: new WriteObserver(catalog, invalidator, images, foreignKeys),
     context,
+    cache,
+    catalog,
     defaultIsolation: await defaultIsolation(dataSource, dialect),
     sessions: new WeakMap(),
     locks: createLockScope(() =>

@@ -4,12 +4,13 @@ import type { Codec } from '../core/lookup.js';
 import type { Refill } from '../core/refill.js';
 import type { CacheContext } from '../core/cache-context.js';
 import { hashText, keyPart } from '../core/cache-key.js';
-import { dependenciesOf, type Dependencies } from '../core/dependencies.js';
-import { bindRead, withUntold, type SqlAnalyser } from '../sql/index.js';
+import type { Dependencies } from '../core/dependencies.js';
+import type { SqlAnalyser } from '../sql/index.js';
 import type { TypeOrmCatalog } from './catalog.js';
 import type { ObservedConnection } from './connection.js';
 import type { EntityCodec } from './codec/entity-codec.js';
 import type { CacheOp, Profile, Profiles } from './profiles.js';
+import { dependenciesOfRead } from './read-dependencies.js';
 
 /** What a query builder wants to read. */
 export interface ReadSubject {
@@ -124,13 +125,7 @@ export class ReadDoor {
 
   private dependencies({ id }: ReadSubject, sql: string, params: readonly unknown[]): Dependencies | string {
     const { analyser, catalog } = this.shared;
-    const analysis = analyser.analyse(sql);
-    if (analysis.kind !== 'read') return `not a plain read (${analysis.kind})`;
-    if (analysis.uncacheable !== undefined) return analysis.uncacheable;
-    const reads = bindRead(analysis, params, catalog).map((read) =>
-      withUntold(read, catalog.get(read.table)?.columns ?? new Map()),
-    );
-    return dependenciesOf(reads, id === undefined ? [] : [id]);
+    return dependenciesOfRead(analyser.analyse(sql), params, catalog, id === undefined ? [] : [id]);
   }
 
   private hashOf(sql: string): string {

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { DataSource } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import {
   type CacheEvent,
   CacheOpsDependencyError,
@@ -172,6 +172,28 @@ describe.each(BACKENDS)('CacheOpsService on %s', (name, backend) => {
       const failing = () => cacheOps.getOrSet('k', () => Promise.reject(new Error('no')));
       await expect(failing()).rejects.toThrow('no');
       expect(await cacheOps.getOrSet('k', () => 'yes')).toBe('yes');
+    });
+  });
+
+  describe('with track', () => {
+    it('depend on the queries of their factory', async () => {
+      await dataSource.manager.save(Article, { title: 'a', address: { city: 'c', street: 's' } });
+      const count = () => dataSource.manager.countBy(Article, { title: 'a' });
+      const tracked = () => cacheOps.getOrSet('tracked', count, { track: true });
+      const plain = () => cacheOps.getOrSet('plain', count);
+      expect([await tracked(), await plain()]).toEqual([1, 1]);
+      await dataSource.manager.save(Article, { title: 'b', address: { city: 'c', street: 's' } });
+      expect((await cacheOps.explain('tracked')).stored).toBe(true);
+      await dataSource.manager.save(Article, { title: 'a', address: { city: 'c', street: 's' } });
+      expect([await tracked(), await plain()]).toEqual([2, 1]);
+    });
+
+    it('are stored in spite of what cannot be attributed only if dependencies are named', async () => {
+      const random = () => dataSource.query('SELECT random() AS r');
+      await cacheOps.getOrSet('exact', random, { track: true });
+      await cacheOps.getOrSet('known', random, { track: true, tags: ['t'] });
+      const stored = async (key: string) => (await cacheOps.explain(key)).stored;
+      expect([await stored('exact'), await stored('known')]).toEqual([false, true]);
     });
   });
 
@@ -380,6 +402,62 @@ describe.each(BACKENDS)('CacheOpsService on %s', (name, backend) => {
     it('of a row reaches a reader whose shape this process does not know yet', async () => {
       await cacheOps.invalidate(dep(Article, { categoryId: 1 }));
       expect(await isFresh(() => cacheOps.invalidate(dep(Article, { categoryId: 1 })))).toBe(false);
+    });
+  });
+
+  describe('invalidation by hand inside a transaction', () => {
+    const isStored = async () => (await cacheOps.explain('k')).stored;
+    const INVALIDATIONS: [string, () => Promise<void>][] = [
+      ['a tag', () => cacheOps.invalidate('t')],
+      ['rows', () => cacheOps.invalidate(dep(Article, { categoryId: 1 }))],
+      ['a tag, gently,', () => cacheOps.expire('t')],
+    ];
+    const store = () => cacheOps.set('k', 1, { tags: ['t'], deps: [dep(Article, { categoryId: 1 })] });
+
+    it.each(INVALIDATIONS)('of %s waits for the commit', async (_, invalidate) => {
+      await dataSource.transaction(async (manager) => {
+        await manager.save(Category, { name: 'c' });
+        await store();
+        await invalidate();
+        expect(await isStored()).toBe(true);
+      });
+      expect(await isStored()).toBe(false);
+    });
+
+    it.each(INVALIDATIONS)('of %s is dropped by a rollback, of a savepoint too', async (_, invalidate) => {
+      await store();
+      const failing = (manager: EntityManager) =>
+        manager.transaction(async () => {
+          await invalidate();
+          throw new Error('no');
+        });
+      await expect(failing(dataSource.manager)).rejects.toThrow('no');
+      await dataSource.transaction((manager) => failing(manager).catch(() => undefined));
+      expect(await isStored()).toBe(true);
+    });
+
+    it('of a key is made at once, and again with the commit', async () => {
+      await dataSource.transaction(async () => {
+        await store();
+        await cacheOps.delete('k');
+        expect(await isStored()).toBe(false);
+        await store();
+      });
+      expect(await isStored()).toBe(false);
+    });
+
+    it('is made at once by what outlives the transaction', async () => {
+      const over = barrier();
+      let late = Promise.resolve();
+      await dataSource.transaction(async () => {
+        late = over.wait.then(() => cacheOps.invalidate('t'));
+      });
+      await store();
+      await dataSource.transaction(async () => {
+        over.open();
+        await late;
+        expect(await isStored()).toBe(false);
+      });
     });
   });
 
