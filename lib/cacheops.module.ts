@@ -1,4 +1,5 @@
 import {
+  type BeforeApplicationShutdown,
   type DynamicModule,
   Inject,
   Module,
@@ -26,7 +27,10 @@ const RUNTIME = Symbol('cacheops.runtime');
 
 /** Caching of TypeORM queries and of values; import it once, with `forRoot` or `forRootAsync`. */
 @Module({})
-export class CacheOpsModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
+export class CacheOpsModule
+  extends ConfigurableModuleClass
+  implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown
+{
   constructor(
     @Inject(RUNTIME) private readonly runtime: CacheOpsRuntime,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
@@ -78,6 +82,11 @@ export class CacheOpsModule extends ConfigurableModuleClass implements OnModuleI
     }
     sources.assertProfiles();
     logger.log(topology(this.runtime));
+  }
+
+  /** @internal Before TypeORM's module closes the DataSources, for what has to be told to them. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.runtime.drain();
   }
 
   /** @internal After everybody else's hooks, whose writes still count. */

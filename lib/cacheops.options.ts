@@ -1,4 +1,5 @@
 import { CacheOpsConfigError } from './cacheops.errors.js';
+import type { OutboxSettings } from './core/outbox.js';
 import type { ProfileRule } from './core/profile.js';
 import type { RedisOption } from './drivers/redis.connection.js';
 import { type EntitiesOption, parseEntityRules } from './options/entity-rules.js';
@@ -33,6 +34,13 @@ export interface TimeoutOptions {
   readonly invalidation?: Duration | undefined;
   /** After which a load (query, factory) is abandoned with `LOAD_TIMEOUT`. Default `'30s'`. */
   readonly load?: Duration | undefined;
+}
+
+export interface OutboxOptions {
+  /** Name of the table. Default `'cacheops_outbox'`. */
+  readonly table?: string | undefined;
+  /** How often the relay looks at it. Default `'1s'`. */
+  readonly interval?: Duration | undefined;
 }
 
 /** Options of `CacheOpsModule.forRoot`. A value of `undefined` is the same as none. */
@@ -70,6 +78,11 @@ export interface CacheOpsOptions {
    * (`RecordModifiedError`). Default: writes are as TypeORM makes them. `{}` guards all such entities.
    */
   readonly versioning?: VersioningOptions | undefined;
+  /**
+   * Writes what a transaction changed into a table of the same transaction, so that no invalidation is lost if process
+   * and Redis fail together; a relay in each process delivers what is left, and what triggers put there. Default: none.
+   */
+  readonly outbox?: boolean | OutboxOptions | undefined;
   /** Default: Nest's `Logger` with the context `CacheOps`. */
   readonly logger?: CacheOpsLogger | undefined;
   /** Whether `CacheOpsService` can be injected without importing the module. Default `true`. */
@@ -85,6 +98,7 @@ export const DEFAULTS = {
   timeouts: { read: '250ms', write: '1s', invalidation: '1s', load: '30s' },
   onRedisFailure: 'degrade',
   pendTtl: '30s',
+  outbox: false,
   isGlobal: true,
 } as const satisfies CacheOpsOptions;
 
@@ -104,6 +118,7 @@ export interface ResolvedOptions {
   readonly pendTtl: number;
   /** `undefined`: nothing is guarded. */
   readonly versioning: VersioningSettings | undefined;
+  readonly outbox: OutboxSettings | undefined;
   readonly logger: CacheOpsLogger | undefined;
   readonly isGlobal: boolean;
 }
@@ -120,6 +135,7 @@ const OPTION_NAMES = [
   'onRedisFailure',
   'pendTtl',
   'versioning',
+  'outbox',
   'logger',
   'isGlobal',
 ] as const satisfies readonly (keyof CacheOpsOptions)[];
@@ -156,6 +172,7 @@ export function resolveOptions(options: CacheOpsOptions = {}): ResolvedOptions {
     onRedisFailure: parseChoice('onRedisFailure', given.onRedisFailure, ['degrade', 'fail']),
     pendTtl: parseDuration('pendTtl', given.pendTtl),
     versioning: given.versioning === undefined ? undefined : parseVersioning(given.versioning),
+    outbox: parseOutbox(given.outbox),
     logger: given.logger === undefined ? undefined : parseLogger(given.logger),
     isGlobal: parseBoolean('isGlobal', given.isGlobal),
   });
@@ -177,6 +194,17 @@ function parseTimeouts(value: unknown): ResolvedOptions['timeouts'] {
     invalidation: parseTimeout('timeouts.invalidation', given.invalidation),
     load: parseTimeout('timeouts.load', given.load),
   });
+}
+
+const OUTBOX_DEFAULTS = { table: 'cacheops_outbox', interval: '1s' };
+
+function parseOutbox(value: unknown): OutboxSettings | undefined {
+  if (value === false) return undefined;
+  const given = value === true ? {} : parseRecord('outbox', value, ['table', 'interval']);
+  const { table, interval } = { ...OUTBOX_DEFAULTS, ...given };
+  if (typeof table !== 'string' || table === '')
+    throw new CacheOpsConfigError('outbox.table', 'the name of a table', table);
+  return Object.freeze({ table, interval: parseTimeout('outbox.interval', interval) });
 }
 
 function parsePrefix(value: unknown): string {

@@ -22,6 +22,8 @@ export interface CacheOpsRuntime {
   readonly logger: CacheOpsLogger;
   readonly sources: EntitySources;
   readonly service: CacheOpsService;
+  /** Finishes the invalidations under way, while everything is still open. */
+  drain(): Promise<void>;
   /** Finishes the invalidations under way, then lets go of the DataSources and the backend. */
   close(): Promise<void>;
 }
@@ -44,11 +46,11 @@ export async function createRuntime(
   });
   const classes = new GrowingClassRegistry();
   const serializer = createSerializer({ classes });
-  const services = { cache, context, invalidator, serializer };
+  const services = { cache, context, invalidator, serializer, instrumentation };
   const fallback = { ops: new Set<never>(), ttl: options.ttl };
-  const { versioning } = options;
+  const { versioning, outbox } = options;
   const settings = {
-    services: { ...services, versioning },
+    services: { ...services, versioning, outbox },
     classes,
     rules: options.entities,
     localRules,
@@ -58,7 +60,12 @@ export async function createRuntime(
   const sources = options.enabled && hasTypeOrm() ? await openSources(settings) : NO_SOURCES;
   const { enabled, ttl } = options;
   const { model } = sources;
-  const service = new CacheOpsService({ ...services, driver, instrumentation, model, enabled, ttl });
+  const outboxes = () => sources.outboxes();
+  const service = new CacheOpsService({ ...services, driver, model, outboxes, enabled, ttl });
+  const drain = async (): Promise<void> => {
+    await invalidator.drain();
+    await sources.drain();
+  };
   const close = async (): Promise<void> => {
     await cache.close();
     sources.detach();
@@ -66,7 +73,7 @@ export async function createRuntime(
     await driver.close();
     context.dispose();
   };
-  return { options, logger, sources, service, close };
+  return { options, logger, sources, service, drain, close };
 }
 
 async function openDriver(options: ResolvedOptions, logger: CacheOpsLogger): Promise<CacheDriver> {
@@ -111,5 +118,7 @@ const NO_SOURCES: EntitySources = {
   attach: async () => undefined,
   assertProfiles: () => undefined,
   describe: () => [],
+  outboxes: () => [],
+  drain: async () => undefined,
   detach: () => undefined,
 };

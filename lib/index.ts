@@ -4,6 +4,7 @@ export {
   type CacheOpsLogger,
   type CacheOpsOptions,
   DEFAULTS,
+  type OutboxOptions,
   type TimeoutOptions,
 } from './cacheops.options.js';
 export {
@@ -23,6 +24,7 @@ export type {
   RefreshOutcome,
   RefuseReason,
 } from './core/instrumentation.js';
+export type { OutboxStats } from './core/outbox.js';
 export { CACHE_OPS, type CacheOp } from './core/profile.js';
 export type { RedisClient, RedisConnectionOptions, RedisOption } from './drivers/redis.connection.js';
 export { FileLockDriver, type FileLockDriverOptions } from './locks/drivers/file.lock-driver.js';
@@ -34,6 +36,7 @@ export type { EntityVersioning, EntityVersioningRule, VersioningOptions } from '
 export {
   CacheOpsService,
   type QueryReport,
+  type ServiceStats,
   type ValueExplanation,
   type ValueOptions,
 } from './service/cacheops.service.js';

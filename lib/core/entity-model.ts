@@ -1,5 +1,6 @@
 import { CacheOpsDependencyError } from '../cacheops.errors.js';
 import type { TableDependency } from './dependencies.js';
+import type { OutboxStats } from './outbox.js';
 import type { CacheOp } from './profile.js';
 
 /** A class whose instances are rows. */
@@ -85,5 +86,9 @@ export interface EntitySources {
   assertProfiles(): void;
   /** One line for each DataSource, for the log. */
   describe(): readonly string[];
+  /** One for each DataSource, where the option `outbox` is set. */
+  outboxes(): readonly OutboxStats[];
+  /** Finishes what is under way, while the DataSources are still open. */
+  drain(): Promise<void>;
   detach(): void;
 }

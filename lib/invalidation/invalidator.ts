@@ -78,11 +78,15 @@ export class Invalidator {
     }
   }
 
-  /** Never rejects and is not awaited on the critical path: the marks already keep readers away. */
-  settle(pending: Pending | undefined): void {
+  /**
+   * Not awaited on the critical path: the marks already keep readers away.
+   * @param delivered told when the backend has it; not at all when it could not be told
+   */
+  settle(pending: Pending | undefined, delivered?: () => void): void {
     if (!pending) return;
     this.instrumentation.invalidate(pending.tokens);
     const done: Promise<void> = this.finish(pending)
+      .then(delivered)
       .catch((error: unknown) => this.instrumentation.error('settle', error))
       .finally(() => this.settling.delete(done));
     this.settling.add(done);
@@ -139,6 +143,17 @@ export class Invalidator {
     if (!pending) return;
     this.instrumentation.invalidate(pending.tokens);
     await this.delivered('settle', this.finish(pending));
+  }
+
+  /**
+   * As `apply`, for who keeps the changes until they are delivered.
+   * @throws when the backend has not got them, whatever `onRedisFailure` says
+   */
+  async deliver(changes: Changes): Promise<void> {
+    const pending = await this.pend(changes);
+    if (!pending) return;
+    this.instrumentation.invalidate(pending.tokens);
+    await this.finish(pending);
   }
 
   /** Waits for the settles under way; for shutdown. */

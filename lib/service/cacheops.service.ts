@@ -3,6 +3,7 @@ import { CacheOpsConfigError, CacheOpsDependencyError } from '../cacheops.errors
 import type { CacheContext } from '../core/cache-context.js';
 import type { EntityLike, EntityModel, QueryExplanation } from '../core/entity-model.js';
 import type { Inspection } from '../core/inspection.js';
+import type { OutboxStats } from '../core/outbox.js';
 import type { CacheEvent, CacheStats, Instrumentation } from '../core/instrumentation.js';
 import type { Lookup } from '../core/lookup.js';
 import { EVERYTHING } from '../core/token.js';
@@ -52,10 +53,17 @@ export interface QueryReport extends QueryExplanation {
   readonly stored?: boolean;
 }
 
+/** What `stats` tells. */
+export interface ServiceStats extends CacheStats {
+  /** One for each DataSource; empty without the option `outbox`. */
+  readonly outboxes: readonly OutboxStats[];
+}
+
 /** What the service stands on. */
 export interface ServiceParts extends ValueServices {
   readonly context: CacheContext;
   readonly instrumentation: Instrumentation;
+  readonly outboxes: () => readonly OutboxStats[];
   readonly model: EntityModel;
   /** `false`: dependencies are not looked at, nothing is stored. */
   readonly enabled: boolean;
@@ -232,9 +240,9 @@ export class CacheOpsService {
     return { ...explanation, stored: found?.fresh ?? false };
   }
 
-  /** Counts since the start of this process. */
-  stats(): CacheStats {
-    return this.parts.instrumentation.stats();
+  /** Counts since the start of this process, and the state of the outboxes. */
+  stats(): ServiceStats {
+    return { ...this.parts.instrumentation.stats(), outboxes: this.parts.outboxes() };
   }
 
   private reads({ deps = [], tags = [] }: ValueOptions) {

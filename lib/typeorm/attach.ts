@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm';
 import type { CacheOpsLogger } from '../cacheops.options.js';
 import type { GrowingClassRegistry } from '../core/class-registry.js';
 import type { EntityModel, EntitySources, FoundDataSource } from '../core/entity-model.js';
+import type { OutboxStats } from '../core/outbox.js';
 import type { Profile, ProfileRule } from '../core/profile.js';
 import { tableToken } from '../core/token.js';
 import { initSqlParser } from '../sql/index.js';
@@ -67,6 +68,14 @@ export class ObservedSources implements EntitySources {
     );
   }
 
+  outboxes(): readonly OutboxStats[] {
+    return this.observed.flatMap(({ outbox }) => outbox?.stats() ?? []);
+  }
+
+  async drain(): Promise<void> {
+    await Promise.all(this.observed.map(async ({ outbox }) => outbox?.drain()));
+  }
+
   detach(): void {
     for (const each of this.observed.splice(0)) each.detach();
   }
@@ -81,6 +90,7 @@ export class ObservedSources implements EntitySources {
       return;
     }
     this.observed.push(observed);
+    observed.outbox?.start();
     for (const codec of entityClassCodecs(observed)) this.settings.classes.add(codec);
     const { migrationsRun, synchronize, dropSchema } = dataSource.options;
     if (unseen || migrationsRun || synchronize || dropSchema) await this.restamp(observed);

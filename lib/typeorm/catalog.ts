@@ -39,7 +39,7 @@ export class TypeOrmCatalog implements SqlCatalog {
   constructor(
     dataSource: DataSource,
     readonly dialect: SqlDialect,
-    name: string,
+    readonly name: string,
   ) {
     const prefix = name === 'default' ? '' : `${name}/`;
     const tables = new Map<string, EntityMetadata[]>();

@@ -9,6 +9,7 @@ import type { TypeOrmCatalog } from './catalog.js';
 import { Mutex, type LockScope } from './mutex.js';
 import { dependenciesOfRead } from './read-dependencies.js';
 import { SessionState, type SessionDefaults } from './session-state.js';
+import type { OutboxWriter } from './outbox/outbox.js';
 import type { Execute, Statement, StructuredResult } from './statement.js';
 import type { WriteObserver } from './write-observer.js';
 
@@ -22,6 +23,8 @@ export interface ConnectionContext extends SessionDefaults {
   readonly cache: Cache;
   readonly catalog: TypeOrmCatalog;
   readonly locks: LockScope;
+  /** Keeps the changes of a transaction in the database until they are delivered; absent unless asked for. */
+  readonly outbox: OutboxWriter | undefined;
 }
 
 type Release = () => Promise<void>;
@@ -143,14 +146,29 @@ export class ObservedConnection {
     });
   }
 
-  /** Marks, work, settle: the marks go whatever became of the work. */
+  /**
+   * Marks, work, settle: the marks go whatever became of the work. The outbox's row goes when the settle is delivered;
+   * one that was rolled back is not there to go.
+   */
   private async published<T>(changes: Changes, work: () => Promise<T>): Promise<T> {
-    const pending = await this.shared.invalidator.pend(changes);
+    const { invalidator, outbox } = this.shared;
+    const pending = await invalidator.pend(changes);
+    let row: string | undefined;
     try {
+      if (pending) row = await outbox?.add(changes, this.execute);
       return await work();
     } finally {
-      this.shared.invalidator.settle(pending);
+      invalidator.settle(pending, () => outbox?.delivered(row));
     }
+  }
+
+  /**
+   * Runs work of our own on this connection between the statements of others. For SQLite, whose one connection is
+   * everybody's.
+   * @returns `undefined` when a transaction is open
+   */
+  whenIdle<T>(work: (execute: Execute) => Promise<T>): Promise<T | undefined> {
+    return this.lock.run(async () => (this.frames.active ? undefined : work(this.execute)));
   }
 
   private async control(analysis: TransactionAnalysis, statement: Statement): Promise<unknown> {
@@ -279,7 +297,14 @@ export class ObservedConnection {
       this.frames.record(changes.effects, changes.tokens);
       return this.execute(sql, params, structured);
     }
-    return this.published(changes, () => this.execute(sql, params, structured));
+    const run = (): Promise<unknown> => this.execute(sql, params, structured);
+    // The outbox's row must be committed with the change, so a statement that stands alone gets a transaction.
+    if (!this.shared.outbox || this.commitsImplicitly(sql) || changes.tokens.has(EVERYTHING))
+      return this.published(changes, run);
+    return this.inTransaction(() => {
+      this.frames.record(changes.effects, changes.tokens);
+      return run();
+    });
   }
 
   /** Makes one transaction of the locking look at the rows and the statement. */

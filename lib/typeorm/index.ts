@@ -1,4 +1,12 @@
 import type { EntityTarget, ObjectLiteral } from 'typeorm';
+export { CreateCacheOpsOutbox1795000000000, outboxEntity, type OutboxRow } from './outbox/outbox.table.js';
+export {
+  type OutboxTriggerOptions,
+  type OutboxTriggers,
+  outboxTriggers,
+  OutboxTriggersMigration,
+} from './outbox/outbox-triggers.js';
+
 import { dep, type RowCondition, type RowsDependency } from '../core/entity-dependency.js';
 
 export { SqlLockDriver, type SqlLockDriverOptions } from '../locks/drivers/sql.lock-driver.js';

@@ -1,11 +1,12 @@
 import type { DataSource, EntityManager, EntityTarget, ObjectLiteral, QueryRunner } from 'typeorm';
 import type { Cache } from '../core/cache.js';
 import type { CacheContext } from '../core/cache-context.js';
+import type { Instrumentation } from '../core/instrumentation.js';
+import type { OutboxSettings } from '../core/outbox.js';
 import type { Serializer } from '../core/serializer.js';
 import { AmbientTransaction } from '../invalidation/ambient-transaction.js';
 import type { Invalidator } from '../invalidation/invalidator.js';
 import { SqlAnalyser } from '../sql/index.js';
-import type { SqlDialect } from '../sql/sql.types.js';
 import { cachedSelectBuilder, loadGraph } from './cached-select.js';
 import { TypeOrmCatalog, dialectOf } from './catalog.js';
 import { EntityCodec } from './codec/entity-codec.js';
@@ -17,6 +18,8 @@ import { connectionOf, RunnerObserver } from './observe-runner.js';
 import { ForeignKeys } from './foreign-keys.js';
 import { defaultIsolation } from './isolation.js';
 import { createLockScope } from './mutex.js';
+import { openOutbox } from './outbox/open-outbox.js';
+import type { Outbox } from './outbox/outbox.js';
 import type { Profiles } from './profiles.js';
 import { ReadDoor } from './read-door.js';
 import { rowsCodec } from './rows-codec.js';
@@ -34,6 +37,9 @@ export interface ObserveServices {
   /** `undefined`: writes are not guarded. */
   readonly versioning: VersioningSettings | undefined;
   readonly warn: (message: string) => void;
+  readonly instrumentation: Instrumentation;
+  /** Where changes are kept in the database itself until they are delivered. */
+  readonly outbox?: OutboxSettings | undefined;
 }
 
 /** EntityManager methods whose own reads feed a diff or fill in what was written (law 8). */
@@ -59,7 +65,7 @@ export class ObservedDataSource {
     readonly name: string,
     readonly catalog: TypeOrmCatalog,
     private readonly services: ObserveServices,
-    private readonly connectionContext: ConnectionContext,
+    private readonly connectionContext: ConnectionContext & { readonly outbox: Outbox | undefined },
     analyser: SqlAnalyser,
   ) {
     this.runners = new RunnerObserver(connectionContext);
@@ -93,16 +99,23 @@ export class ObservedDataSource {
     if (!dialect) return undefined;
     const catalog = new TypeOrmCatalog(dataSource, dialect, name);
     const analyser = new SqlAnalyser(catalog);
-    const context = await connectionContext(dataSource, dialect, catalog, analyser, services);
+    const context = await connectionContext(dataSource, catalog, analyser, services);
     const observed = new ObservedDataSource(dataSource, name, catalog, services, context, analyser);
     observed.install();
     await observed.versions?.install();
+    await observed.outbox?.assertTable();
     return observed;
+  }
+
+  /** Keeps changes in the database until they are delivered, where that is asked for. */
+  get outbox(): Outbox | undefined {
+    return this.connectionContext.outbox;
   }
 
   /** Takes the doors out again; QueryRunners that are still out keep reporting their writes. */
   detach(): void {
     this.versions?.uninstall();
+    this.outbox?.stop();
     for (const method of ['createQueryBuilder', 'createQueryRunner', 'createEntityManager'] as const) {
       delete (this.dataSource as Partial<DataSource>)[method];
     }
@@ -238,18 +251,22 @@ async function inAmbient<T>(
 
 async function connectionContext(
   dataSource: DataSource,
-  dialect: SqlDialect,
   catalog: TypeOrmCatalog,
   analyser: SqlAnalyser,
-  { invalidator, context, cache }: ObserveServices,
-): Promise<ConnectionContext> {
+  services: ObserveServices,
+): Promise<ConnectionContext & { readonly outbox: Outbox | undefined }> {
+  const { invalidator, context, cache, instrumentation } = services;
+  const { dialect } = catalog;
   const images = new RowImages(dialect);
   const foreignKeys = new ForeignKeys(dataSource, catalog, invalidator.registries, images, dialect);
+  const writes = new WriteObserver(catalog, invalidator, images, foreignKeys);
+  const parts = { dataSource, catalog, writes, invalidator, instrumentation };
   return {
     dialect,
     analyser,
     invalidator,
-    writes: new WriteObserver(catalog, invalidator, images, foreignKeys),
+    writes,
+    outbox: services.outbox && (await openOutbox(services.outbox, parts)),
     context,
     cache,
     catalog,

@@ -3,6 +3,7 @@ import { Cache } from '../../lib/core/cache.js';
 import { CacheContext } from '../../lib/core/cache-context.js';
 import { systemClock } from '../../lib/core/clock.js';
 import { Instrumentation, type CacheEvent } from '../../lib/core/instrumentation.js';
+import type { OutboxSettings } from '../../lib/core/outbox.js';
 import { createSerializer } from '../../lib/core/serializer.js';
 import type { CacheDriver } from '../../lib/drivers/cache-driver.interface.js';
 import { MemoryDriver } from '../../lib/drivers/memory.driver.js';
@@ -38,6 +39,7 @@ export interface CachedSourceOptions {
   readonly extra?: Partial<DataSourceOptions>;
   readonly onRedisFailure?: 'degrade' | 'fail';
   readonly versioning?: VersioningOptions;
+  readonly outbox?: OutboxSettings;
 }
 
 const HOUR = 3_600_000;
@@ -68,6 +70,7 @@ export async function cacheServices(
     versioning: options.versioning && parseVersioning(options.versioning),
     warn: (message) => warnings.push(message),
     warnings,
+    outbox: options.outbox,
   };
 }
 

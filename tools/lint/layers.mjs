@@ -15,7 +15,7 @@ export const LAYERS = {
   discovery: ['core', 'invalidation', 'decorators'],
   templates: ['core', 'invalidation'],
   admin: ['core', 'invalidation'],
-  cli: ['core', 'invalidation'],
+  cli: ['typeorm'],
   integrations: ['core', 'drivers', 'invalidation'],
   options: ['core', 'versioning'],
   service: ['core', 'invalidation', 'options'],
@@ -47,7 +47,7 @@ const OUTERMOST = [
 
 /** Packages that only these layers may import. `lib/*.ts` is the layer `root`. */
 const PACKAGES = [
-  { names: ['typeorm', '@nestjs/typeorm'], layers: ['typeorm', 'locks', 'versioning'] },
+  { names: ['typeorm', '@nestjs/typeorm'], layers: ['typeorm', 'locks', 'versioning', 'cli'] },
   { names: ['ioredis'], layers: ['drivers', 'near-cache', 'locks', 'root'] },
   { names: ['memcache-client'], layers: ['locks'] },
   { names: ['@guanmingchiu/sqlparser-ts'], layers: ['sql'] },
