@@ -73,7 +73,7 @@ async function outside({ dataSource }: CachedSource, statements: readonly string
     ...dataSource.options,
     synchronize: false,
     entities: [],
-  } as never).initialize();
+  }).initialize();
   for (const statement of statements) await bare.query(statement);
   await bare.destroy();
 }
