@@ -65,3 +65,28 @@ export {
   type RetryPacing,
 } from './versioning/retry/retry-on-conflict.js';
 export { type TokenSubject, VersionTokenError, VersionTokens } from './versioning/version-tokens.js';
+export { EntityLock, type EntityLockOptions } from './locks/entity-lock.js';
+export type {
+  LeaseEnd,
+  LockBusy,
+  LockCapabilities,
+  LockDriver,
+  LockGrant,
+  LockHolder,
+  LockLease,
+  LockMode,
+  LockPatience,
+  LockRenewal,
+  LockRequest,
+  LockState,
+  LockTurn,
+  ReleaseOutcome,
+  RenewOutcome,
+} from './locks/lock-driver.interface.js';
+export { MemoryLockDriver, type MemoryLockDriverOptions } from './locks/drivers/memory.lock-driver.js';
+export { LockBusyError, type LockLoss, LockLostError } from './locks/lock.errors.js';
+export type { LockedSection, LockHandle, LockRelease } from './locks/lock-handle.js';
+export type { LockHolderInfo, LockInfo } from './locks/lock-holder.js';
+export type { LockEvent, LockOperation, LockStats } from './locks/lock.instrumentation.js';
+export type { LockNames, LockOptions } from './locks/lock.options.js';
+export { LockService } from './locks/lock.service.js';

@@ -107,11 +107,12 @@ export interface LockDriver {
   acquire(request: LockRequest): Promise<LockGrant | LockBusy>;
 
   /**
-   * Only with `wakeUp: 'push'`: joins the line for the names and resolves when they are granted, or with `undefined`
-   * when `wait` is over. An owner that already holds the names is granted them at once. Rejects with the reason of
-   * `signal` when that aborts. Whoever leaves without a grant stands in no line any more and holds nothing.
+   * Only with `wakeUp: 'push'`: joins the line for the names and resolves when they are granted, or when `wait` is
+   * over. An owner that already holds the names is granted them at once. Rejects with the reason of `signal` when that
+   * aborts. Whoever leaves in one of these ways without a grant stands in no line any more and holds nothing; whoever
+   * meets another error may call again with the same owner, and keeps its place.
    */
-  acquireInTurn?(request: LockRequest, patience: LockPatience): Promise<LockTurn | undefined>;
+  acquireInTurn?(request: LockRequest, patience: LockPatience): Promise<LockTurn | LockBusy>;
 
   /**
    * Lets leases last for their `ttl` from now on, which may be shorter than before. Never brings back one that is over.

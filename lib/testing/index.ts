@@ -3,7 +3,9 @@ export {
   type CacheDriverContract,
   type CacheDriverSubject,
 } from './cache-driver.contract.js';
-export { type Barrier, ChaosDriver, type DriverMethod } from './chaos.driver.js';
+export { ChaosDriver, type DriverMethod } from './chaos.driver.js';
+export { ChaosLockDriver, type LockDriverMethod } from './chaos.lock-driver.js';
+export type { Barrier } from './faults.js';
 export {
   lockDriverContract,
   type LockDriverContract,

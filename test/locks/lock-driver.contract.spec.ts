@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { MemoryLockDriver } from '../../lib/locks/drivers/memory.lock-driver.js';
 import { lockDriverContract, type LockDriverContract } from '../../lib/testing/lock-driver.contract.js';
+import { ChaosLockDriver } from '../../lib/testing/chaos.lock-driver.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { DATABASES } from '../support/databases.js';
 import { file } from './subjects/file.js';
@@ -16,6 +17,14 @@ const memory: LockDriverContract = {
   },
 };
 
+const chaotic: LockDriverContract = {
+  create: async () => {
+    const subject = await memory.create();
+    const driver = new ChaosLockDriver(subject.driver);
+    return { ...subject, driver, other: driver };
+  },
+};
+
 const databases = DATABASES.map((kind) => [`SQL on ${kind}`, sql(kind)] as const);
 afterAll(() => Promise.all(databases.map(([, contract]) => contract.drop())));
 
@@ -24,6 +33,7 @@ const CONTRACTS: Readonly<Record<string, Readonly<Record<string, LockDriverContr
   'memory.lock-driver.ts': { memory },
   'file.lock-driver.ts': { file },
   'memcached.lock-driver.ts': { memcached },
+  'chaos.lock-driver.ts': { 'chaos without faults': chaotic },
   'sql.lock-driver.ts': Object.fromEntries(databases),
 };
 

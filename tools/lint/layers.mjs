@@ -8,7 +8,7 @@ export const LAYERS = {
   'near-cache': ['core', 'drivers'],
   invalidation: ['core'],
   typeorm: ['core', 'sql', 'invalidation', 'versioning', 'locks'],
-  locks: [],
+  locks: ['drivers', 'options'],
   versioning: ['core'],
   decorators: ['core'],
   interceptors: ['core', 'invalidation', 'decorators', 'versioning'],

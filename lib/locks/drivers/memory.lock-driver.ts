@@ -53,13 +53,10 @@ export class MemoryLockDriver implements LockDriver {
   async acquire(request: LockRequest): Promise<LockGrant | LockBusy> {
     const now = this.#clock.monotonic();
     const turn = this.#take(request, now);
-    if (turn !== undefined) return { granted: true, fencingToken: turn.fencingToken };
-    const locks = this.#inUse(request);
-    const ends = locks.filter((lock) => !lock.admits(request)).map((lock) => lock.endFor(request) - now);
-    return { granted: false, retryAfter: ends.length > 0 ? Math.max(...ends) : undefined };
+    return turn ? { granted: true, fencingToken: turn.fencingToken } : this.#busy(request, now);
   }
 
-  async acquireInTurn(request: LockRequest, { wait, signal }: LockPatience): Promise<LockTurn | undefined> {
+  async acquireInTurn(request: LockRequest, { wait, signal }: LockPatience): Promise<LockTurn | LockBusy> {
     signal?.throwIfAborted();
     const turn = this.#take(request, this.#clock.monotonic());
     if (turn !== undefined) return turn;
@@ -80,7 +77,9 @@ export class MemoryLockDriver implements LockDriver {
         grant: (granted) => (leave(), resolve(granted)),
         reject: (error) => (leave(), reject(error)),
       };
-      const cancel = this.#scheduler.schedule(wait, () => giveUp(() => resolve(undefined)));
+      const cancel = this.#scheduler.schedule(wait, () =>
+        giveUp(() => resolve(this.#busy(request, this.#clock.monotonic()))),
+      );
       signal?.addEventListener('abort', abort);
       for (const name of request.names) this.#lock(name).line.add(waiter);
       this.#serve(request.names);
@@ -117,6 +116,12 @@ export class MemoryLockDriver implements LockDriver {
     const locks = this.#inUse(request);
     const mayEnter = (lock: NamedLock): boolean => lock.admits(request) && lock.line.size === 0;
     return this.#isHeld(request) || locks.every(mayEnter) ? this.#grant(request, now) : undefined;
+  }
+
+  #busy(request: LockRequest, now: number): LockBusy {
+    const locks = this.#inUse(request).filter((lock) => !lock.admits(request));
+    const ends = locks.map((lock) => lock.endFor(request) - now);
+    return { granted: false, retryAfter: ends.length > 0 ? Math.max(...ends) : undefined };
   }
 
   #grant({ names, owner, mode, ttl, metadata }: LockRequest, now: number): LockTurn {

@@ -85,7 +85,7 @@ export class LockHarness {
   }
 
   /** Stands in line; only for drivers with `wakeUp: 'push'`. */
-  turn(request: LockRequest, patience: Partial<LockPatience> = {}): Promise<LockTurn | undefined> {
+  turn(request: LockRequest, patience: Partial<LockPatience> = {}): Promise<LockTurn | LockBusy> {
     const { driver } = this;
     if (!driver.acquireInTurn) throw new Error('a driver with wakeUp "push" has acquireInTurn');
     return driver.acquireInTurn(request, { wait: LONG, ...patience });

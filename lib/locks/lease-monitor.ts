@@ -1,0 +1,116 @@
+import type { Clock, Scheduler } from '../core/clock.js';
+import type { Lease } from './lease.js';
+import type { LockBackend } from './lock-backend.js';
+
+/** Parts of the ttl: when a lease is renewed, and how soon it is tried again when that failed. */
+const RENEW_AFTER = 1 / 3;
+const RETRY_AFTER = 1 / 12;
+
+interface Watch {
+  /** Monotonic time of the next renewal; `Infinity` while one is under way, and for leases that are not renewed. */
+  renewAt: number;
+}
+
+/**
+ * Renews the leases of a process, those that are due together in one call, and tells their holders when one is lost.
+ *
+ * A renewal that fails is no loss: the lease lasts, and is tried again. A lease that cannot be renewed until its
+ * deadline is lost, whether or not the backend answers; the first timer after a blocked event loop says so.
+ */
+export class LeaseMonitor {
+  readonly #watches = new Map<Lease, Watch>();
+  #wakeAt = Infinity;
+  #cancel: (() => void) | undefined;
+
+  constructor(
+    private readonly backend: LockBackend,
+    private readonly clock: Clock,
+    private readonly scheduler: Scheduler,
+  ) {}
+
+  /** Number of leases. */
+  get size(): number {
+    return this.#watches.size;
+  }
+
+  add(lease: Lease): void {
+    const renewAt = lease.extend ? this.#renewalOf(lease) : Infinity;
+    this.#watches.set(lease, { renewAt });
+    this.#wakeUpAt(Math.min(renewAt, lease.validUntil));
+  }
+
+  /** The timer stays: most often there is a new lease before it is due. */
+  remove(lease: Lease): void {
+    this.#watches.delete(lease);
+  }
+
+  /**
+   * Renews one lease, whether or not it is due.
+   * @throws CacheOpsError `DRIVER` when the backend does not say
+   */
+  async renewNow(lease: Lease): Promise<void> {
+    await this.#renew([lease], this.clock.monotonic());
+  }
+
+  close(): void {
+    this.#watches.clear();
+    this.#cancel?.();
+    this.#wakeAt = Infinity;
+  }
+
+  #look(): void {
+    this.#wakeAt = Infinity;
+    const now = this.clock.monotonic();
+    const due: Lease[] = [];
+    for (const [lease, watch] of this.#watches) {
+      if (!lease.isHeld()) this.#watches.delete(lease);
+      // A little early, so that leases that are due one after the other go in one call.
+      else if (watch.renewAt <= now + lease.ttl * RETRY_AFTER) {
+        watch.renewAt = Infinity;
+        due.push(lease);
+      }
+    }
+    if (due.length > 0) this.#renew(due, now).catch(() => this.#retry(due));
+    for (const [lease, { renewAt }] of this.#watches) this.#wakeUpAt(Math.min(renewAt, lease.validUntil));
+  }
+
+  async #renew(leases: readonly Lease[], since: number): Promise<void> {
+    // Its ttl may be changed while the reply is under way.
+    const asked = leases.map(({ names, owner, ttl }) => ({ names, owner, ttl }));
+    const outcomes = await this.backend.renew(asked);
+    for (const [i, lease] of leases.entries()) {
+      const outcome = outcomes[i];
+      if (outcome === 'renewed') this.#renewed(lease, since, asked[i]?.ttl ?? lease.ttl);
+      else if (outcome !== undefined && this.#watches.has(lease)) lease.lose(outcome);
+    }
+  }
+
+  #renewed(lease: Lease, since: number, ttl: number): void {
+    // The holder was told that it is lost; what the backend keeps for it now is in everybody's way.
+    if (lease.state === 'lost') return this.backend.giveBack(lease);
+    if (!this.#watches.has(lease)) return;
+    lease.renewed(since, ttl);
+    this.add(lease);
+  }
+
+  #retry(leases: readonly Lease[]): void {
+    for (const lease of leases) {
+      const watch = this.#watches.get(lease);
+      if (!watch) continue;
+      lease.state = 'unknown';
+      watch.renewAt = this.clock.monotonic() + lease.ttl * RETRY_AFTER;
+      this.#wakeUpAt(watch.renewAt);
+    }
+  }
+
+  #renewalOf({ validUntil, ttl }: Lease): number {
+    return validUntil - ttl * (1 - RENEW_AFTER);
+  }
+
+  #wakeUpAt(time: number): void {
+    if (time >= this.#wakeAt) return;
+    this.#cancel?.();
+    this.#wakeAt = time;
+    this.#cancel = this.scheduler.schedule(time - this.clock.monotonic(), () => this.#look(), true);
+  }
+}

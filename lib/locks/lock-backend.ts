@@ -1,0 +1,177 @@
+import { CacheOpsError } from '../cacheops.errors.js';
+import type { Clock, Scheduler } from '../core/clock.js';
+import { driftOf } from './lease.js';
+import type {
+  LockBusy,
+  LockDriver,
+  LockLease,
+  LockPatience,
+  LockRenewal,
+  LockRequest,
+  LockState,
+  LockTurn,
+  ReleaseOutcome,
+  RenewOutcome,
+} from './lock-driver.interface.js';
+import type { LockInstrumentation, LockOperation } from './lock.instrumentation.js';
+import { checkCapabilities } from './lock.options.js';
+import { PollingLine } from './polling-line.js';
+import { pause, within } from './within.js';
+
+export interface LockBackendSettings {
+  /** Called at the first use. */
+  readonly open: () => Promise<LockDriver>;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly instrumentation: LockInstrumentation;
+  /** Milliseconds for one call of the driver. */
+  readonly timeout: number;
+}
+
+/** Pause after a call that failed, before the next attempt within the time to wait. */
+const AFTER_FAILURE = 100;
+
+type InTurn = (request: LockRequest, patience: LockPatience) => Promise<LockTurn | LockBusy>;
+
+interface Opened {
+  readonly driver: LockDriver;
+  readonly inTurn: InTurn;
+  readonly line: PollingLine | undefined;
+}
+
+/** The driver as the lock service uses it: opened when it is needed, never waited for without end. */
+export class LockBackend {
+  #opened: Promise<Opened> | undefined;
+  #closed = false;
+
+  constructor(private readonly settings: LockBackendSettings) {}
+
+  /**
+   * @returns the grant, or that the names were not free within `wait`; with `wait: 0` it is one attempt
+   * @throws the reason of `signal`
+   * @throws CacheOpsError `DRIVER` when the backend fails until `wait` is over
+   * @throws CacheOpsConfigError when the driver cannot do what is asked for
+   */
+  async acquire(request: LockRequest, { wait, signal }: LockPatience): Promise<LockTurn | LockBusy> {
+    const { clock, scheduler } = this.settings;
+    const deadline = clock.monotonic() + wait;
+    for (;;) {
+      signal?.throwIfAborted();
+      const left = deadline - clock.monotonic();
+      try {
+        const turn = left > 0 ? await this.#inTurn(request, left, signal) : await this.#once(request);
+        if (!turn.granted) return turn;
+        if (!signal?.aborted && this.#isValid(turn, request)) return turn;
+        // Nobody waits for it any more; or it was over before it was seen, because this process stood still.
+        await this.release(request).catch(() => undefined);
+        signal?.throwIfAborted();
+        if (clock.monotonic() >= deadline) return { granted: false, retryAfter: undefined };
+      } catch (error) {
+        if (signal?.aborted || this.#closed || !isTransient(error)) throw error;
+        this.#failed('acquire', error);
+        if (clock.monotonic() >= deadline) throw this.#givenUp(request, error);
+      }
+      await pause(scheduler, Math.min(AFTER_FAILURE, deadline - clock.monotonic()), signal);
+    }
+  }
+
+  async renew(leases: readonly LockRenewal[]): Promise<readonly RenewOutcome[]> {
+    return this.#call('renew', ({ driver }) => driver.renew(leases));
+  }
+
+  async release(lease: LockLease): Promise<ReleaseOutcome> {
+    const { line } = await this.#open();
+    const outcome = await this.#call('release', ({ driver }) => driver.release(lease));
+    line?.nudge(lease.names);
+    return outcome;
+  }
+
+  /** Releases in the background, as well as it can: what is not released runs out. */
+  giveBack(lease: LockLease): void {
+    this.release(lease).catch(() => undefined);
+  }
+
+  async inspect(name: string): Promise<LockState> {
+    const { driver } = await this.#open();
+    return within(this.settings.scheduler, this.settings.timeout, driver.inspect(name));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const opened = await this.#opened?.catch(() => undefined);
+    await opened?.line?.close();
+    await opened?.driver.close();
+  }
+
+  async #inTurn(
+    request: LockRequest,
+    wait: number,
+    signal: AbortSignal | undefined,
+  ): Promise<LockTurn | LockBusy> {
+    const { driver, inTurn } = await this.#open();
+    checkCapabilities(request, driver.capabilities);
+    return inTurn(request, { wait, signal });
+  }
+
+  async #once(request: LockRequest): Promise<LockTurn | LockBusy> {
+    const { clock, scheduler, timeout } = this.settings;
+    const { driver } = await this.#open();
+    checkCapabilities(request, driver.capabilities);
+    const since = clock.monotonic();
+    const reply = await within(scheduler, timeout, driver.acquire(request));
+    return reply.granted ? { ...reply, validUntil: since + request.ttl } : reply;
+  }
+
+  /** Re-checked after every wait, however short: a lease may not be believed in because it was granted once. */
+  #isValid({ validUntil }: LockTurn, { ttl }: LockRequest): boolean {
+    return this.settings.clock.monotonic() < validUntil - driftOf(ttl);
+  }
+
+  async #call<T>(operation: LockOperation, run: (opened: Opened) => Promise<T>): Promise<T> {
+    const { scheduler, timeout } = this.settings;
+    try {
+      return await within(scheduler, timeout, run(await this.#open()));
+    } catch (error) {
+      this.#failed(operation, error);
+      throw asDriverError(error);
+    }
+  }
+
+  /** Whether the last attempt was granted is not known. */
+  #givenUp(request: LockRequest, error: unknown): CacheOpsError {
+    this.giveBack(request);
+    return asDriverError(error);
+  }
+
+  #failed(operation: LockOperation, error: unknown): void {
+    this.settings.instrumentation.error(operation, error);
+  }
+
+  async #open(): Promise<Opened> {
+    if (this.#closed) throw new CacheOpsError('DRIVER', 'the lock service was closed');
+    this.#opened ??= this.settings.open().then((driver) => this.#use(driver));
+    try {
+      return await this.#opened;
+    } catch (error) {
+      this.#opened = undefined;
+      throw error;
+    }
+  }
+
+  #use(driver: LockDriver): Opened {
+    if (driver.acquireInTurn) {
+      return { driver, inTurn: driver.acquireInTurn.bind(driver), line: undefined };
+    }
+    const line = new PollingLine(driver, this.settings);
+    return { driver, inTurn: line.acquireInTurn.bind(line), line };
+  }
+}
+
+/** A mistake of the caller is one at every attempt. */
+const isTransient = (error: unknown): boolean => !(error instanceof CacheOpsError) || error.code === 'DRIVER';
+
+function asDriverError(error: unknown): CacheOpsError {
+  if (error instanceof CacheOpsError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new CacheOpsError('DRIVER', `the lock backend failed: ${reason}`, { cause: error });
+}
