@@ -18,7 +18,7 @@ export function readAssignments(
 ): Assignments {
   const columns = new Set<string>();
   const assigned = new Map<string, Operand>();
-  for (const { name, value } of assignments.flatMap(pairsOf)) {
+  for (const { name, value } of assignments.flatMap(assignmentPairs)) {
     const path = pathOf(name, dialect) ?? [''];
     // PostgreSQL takes no alias here: `a.b` is a field of column `a`.
     const isField = dialect === 'postgres' && path.length > 1;
@@ -35,10 +35,12 @@ export function readAssignments(
 
 /** Names of a SET list as written. */
 export const assignedNames = (assignments: readonly Node[]): readonly unknown[] =>
-  assignments.flatMap(pairsOf).map(({ name }) => name);
+  assignments.flatMap(assignmentPairs).map(({ name }) => name);
 
 /** `(a, b) = (1, 2)` are two assignments. */
-function pairsOf(assignment: Node): readonly { readonly name: unknown; readonly value: unknown }[] {
+export function assignmentPairs(
+  assignment: Node,
+): readonly { readonly name: unknown; readonly value: unknown }[] {
   const target = nodeAt(assignment, 'target');
   const names = target?.['Tuple'];
   if (!Array.isArray(names)) return [{ name: target?.['ColumnName'], value: assignment['value'] }];

@@ -20,6 +20,7 @@ export type {
   StatementAnalysis,
   TableRead,
   TransactionAnalysis,
+  Upsert,
   ValueClass,
   WriteAnalysis,
   WriteEffect,

@@ -80,10 +80,24 @@ export interface ImageQuery {
   readonly params: readonly number[];
 }
 
+/** What an INSERT does to a row that stands in its way. */
+export interface Upsert {
+  readonly action: 'update' | 'replace';
+  /** Columns of the unique key that decides, empty when it is not told; `undefined`: all unique keys do. */
+  readonly target?: readonly string[];
+  /** Columns that are set to another value than the one that was to be inserted. */
+  readonly computed: readonly string[];
+}
+
 export interface WriteEffect {
   readonly table: string;
   /** `table`: which rows change is not known. */
   readonly kind: 'insert' | 'update' | 'delete' | 'table';
+  /**
+   * The statement is an upsert and this its first effect. Its effects hold for whatever rows are in the way; with
+   * `rows` they can be looked up instead.
+   */
+  readonly upsert?: Upsert;
   /** UPDATE: columns that are assigned. Otherwise `'*'`. */
   readonly columns: '*' | readonly string[];
   /** INSERT: per row the columns given with a known value; a column that is absent has a default or an unknown value. */

@@ -88,7 +88,9 @@ export class StatementReader {
       return inner.length > 0 ? this.writable(node, inner) : this.query(nodeAt(node, 'Query') as Node);
     const effects = this.effects(kind, nodeAt(node, kind) ?? {}, text);
     if (!effects) return this.unparsedStatement(text);
-    return { kind: 'write', effects: [...effects, ...inner.flatMap((write) => this.tableEffects(write))] };
+    if (inner.length === 0) return { kind: 'write', effects };
+    const nested = inner.flatMap((write) => this.tableEffects(write));
+    return { kind: 'write', effects: [...effects.map(withoutUpsert), ...nested] };
   }
 
   private query(query: Node): StatementAnalysis {
@@ -142,6 +144,9 @@ const tableEffect = ({ table }: WriteEffect): WriteEffect => ({
 /** `UPDATE IGNORE` stores another value where the one it was given does not fit. */
 const withoutAssigned = ({ assigned: _assigned, ...effect }: WriteEffect): WriteEffect => effect;
 
+/** Beside other writes of its text nobody can tell which rows an upsert met. */
+const withoutUpsert = ({ upsert: _upsert, ...effect }: WriteEffect): WriteEffect => effect;
+
 function splitStatements(tokens: readonly SqlToken[]): readonly (readonly SqlToken[])[] {
   const parts: SqlToken[][] = [[]];
   for (const token of tokens) {
@@ -170,7 +175,7 @@ function combine(parts: readonly StatementAnalysis[]): StatementAnalysis {
   if (parts.some((part) => part.kind === 'transaction')) {
     return { kind: 'opaque', reason: 'transaction control among other statements' };
   }
-  const effects = parts.flatMap((part) => (part.kind === 'write' ? part.effects : []));
+  const effects = parts.flatMap((part) => (part.kind === 'write' ? part.effects.map(withoutUpsert) : []));
   if (parts.some((part) => part.kind === 'write')) return { kind: 'write', effects };
   const tables = parts.flatMap((part) => (part.kind === 'read' ? part.tables : []));
   return parts.some((part) => part.kind === 'read')

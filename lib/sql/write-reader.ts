@@ -7,6 +7,7 @@ import { QueryReader } from './query-reader.js';
 import { Scope, Source } from './scope.js';
 import type { NumberedSql } from './placeholders.js';
 import type { SqlCatalog, SqlDialect, WriteEffect } from './sql.types.js';
+import { conflictOf, movedColumns } from './upserts.js';
 import { WriteTargets } from './write-targets.js';
 
 /** Reads INSERT, UPDATE and DELETE into effects. */
@@ -28,16 +29,18 @@ export class WriteReader {
     const relation = this.targets.find(pathOf(nodeAt(node, 'table')?.['TableName'], this.dialect));
     const returning = hasReturning(node);
     if (!relation) return [];
-    if (relation.kind === 'view' || replacesRows(node)) return this.targets.whole(relation, returning);
+    if (relation.kind === 'view') return this.targets.whole(relation, returning);
     const rows = node['ignore'] === true ? undefined : insertedRows(node, relation, this.dialect);
-    const table = relation.id;
-    const insert: WriteEffect = { table, kind: 'insert', columns: '*', ...(rows && { rows }), returning };
-    const assignments = upsertAssignments(node);
-    if (assignments === 'none') return [insert];
-    if (!assignments) return this.targets.whole(relation, returning);
+    const effect = { table: relation.id, columns: '*', ...(rows && { rows }), returning } as const;
     const source = new Source('', relation, relation.columns.keys(), this.dialect);
+    const conflict = conflictOf(node, source, this.dialect);
+    if (!conflict) return this.targets.whole(relation, returning);
+    if (conflict.kind === 'replace') return [{ ...effect, kind: 'table', upsert: conflict.upsert }];
+    if (conflict.kind === 'none') return [{ ...effect, kind: 'insert' }];
+    const { assignments, upsert } = conflict;
     const { columns } = readAssignments(assignments, source, this.dialect);
-    return [insert, ...this.targets.updated(relation, columns, returning)];
+    const moved = movedColumns(columns, upsert, relation);
+    return [{ ...effect, kind: 'insert', upsert }, ...this.targets.updated(relation, moved, returning)];
   }
 
   update(node: Node): readonly WriteEffect[] {
@@ -132,19 +135,3 @@ const hasReturning = (node: Node): boolean =>
 
 const isLimited = (node: Node): boolean =>
   Boolean(node['limit']) || (Array.isArray(node['order_by']) && node['order_by'].length > 0);
-
-/** REPLACE deletes rows that nobody named. */
-const replacesRows = (node: Node): boolean =>
-  node['replace_into'] === true || node['or'] === 'Replace' || node['overwrite'] === true;
-
-/** What an upsert sets in rows that are there already, of which it deletes none; `undefined` when it does not tell. */
-function upsertAssignments(node: Node): readonly Node[] | 'none' | undefined {
-  const on = node['on'];
-  if (!on) return 'none';
-  const onDuplicate = isNode(on) ? on['DuplicateKeyUpdate'] : undefined;
-  if (Array.isArray(onDuplicate)) return nodesOf(onDuplicate);
-  const action = nodeAt(on, 'OnConflict')?.['action'];
-  if (action === 'DoNothing') return 'none';
-  const update = nodeAt(action, 'DoUpdate');
-  return update && nodesOf(update['assignments']);
-}

@@ -51,6 +51,21 @@ export class ForeignKeys {
     return reached;
   }
 
+  /** Whether readers of other tables look at rows that hang on keys which the plan may change. */
+  concerns(plan: WritePlan): boolean {
+    if (this.keysOf(plan).length === 0) return false;
+    const others = [...this.reach(plan.table.id)].filter((id) => id !== plan.table.id);
+    return others.some((id) => this.registries.get(id)?.shapes.length);
+  }
+
+  /** Key columns of the plan's table that decide about other tables in this statement. */
+  keysOf({ source, table, columns }: Pick<WritePlan, 'source' | 'table' | 'columns'>): readonly string[] {
+    if (source.kind === 'insert') return [];
+    if (source.kind !== 'update') return unique(this.deletions(table.id).flatMap((key) => key.referenced));
+    const updates = (this.byParent.get(table.id) ?? []).filter(({ onUpdate }) => ACTIONS.has(onUpdate));
+    return unique(updates.flatMap((key) => key.referenced).filter((c) => columns === '*' || columns.has(c)));
+  }
+
   /** Whether the plan's closure can only be known by asking the database before the statement runs. */
   needsImages(plan: WritePlan): boolean {
     const keys = this.keysOf(plan);
@@ -67,6 +82,15 @@ export class ForeignKeys {
     if (plan.source.kind !== 'delete') return this.unknownClosure(plan.table.id);
     const rows = await this.parentRows(plan, keys, params, execute);
     return this.follow(plan.table, rows, execute, MAX_DEPTH);
+  }
+
+  /** Effects on other tables when these rows are about to be deleted. */
+  deleted(
+    table: TableFacts,
+    rows: readonly Readonly<Record<string, unknown>>[],
+    execute: Execute,
+  ): Promise<readonly Effect[]> {
+    return this.follow(table, rows.map(keyRow), execute, MAX_DEPTH);
   }
 
   /** The closure as far as it follows from the plan alone; for statements that need no images. */
@@ -110,18 +134,6 @@ export class ForeignKeys {
     return (this.byParent.get(table) ?? []).filter(({ onDelete }) => ACTIONS.has(onDelete));
   }
 
-  /** Key columns of the plan's table that decide about other tables in this statement. */
-  private keysOf({
-    source,
-    table,
-    columns,
-  }: Pick<WritePlan, 'source' | 'table' | 'columns'>): readonly string[] {
-    if (source.kind === 'insert') return [];
-    if (source.kind !== 'update') return unique(this.deletions(table.id).flatMap((key) => key.referenced));
-    const updates = (this.byParent.get(table.id) ?? []).filter(({ onUpdate }) => ACTIONS.has(onUpdate));
-    return unique(updates.flatMap((key) => key.referenced).filter((c) => columns === '*' || columns.has(c)));
-  }
-
   private needsChildRows(key: ForeignKey): boolean {
     const cascades = key.onDelete === 'CASCADE' && this.deletions(key.child.id).length > 0;
     return cascades || this.childColumns(key).length > 0;
@@ -154,8 +166,8 @@ export class ForeignKeys {
     if (isBindable && images?.every((image) => keys.every((key) => image.has(key)))) return images;
     if (!source.image) return undefined;
     const bound = source.image.params.map((index) => params[index]);
-    const rows = await this.images.select({ table, source }, keys, source.image.from, bound, execute);
-    return rows?.map((row) => new Map(Object.entries(row)));
+    const rows = await this.images.select({ source }, keys, source.image.from, bound, execute);
+    return rows?.map(keyRow);
   }
 
   private async follow(
@@ -215,14 +227,8 @@ export class ForeignKeys {
     if (conditions.length === 0) return [];
     const from = ` FROM ${child.sqlName} WHERE ${conditions.join(' OR ')}`;
     const source = { table: child.id, kind: 'delete', columns: '*', returning: false } as const;
-    const rows = await this.images.select(
-      { table: child, source },
-      [...columns, ...extra],
-      from,
-      params,
-      execute,
-    );
-    return rows?.map((row) => new Map(Object.entries(row)));
+    const rows = await this.images.select({ source }, [...columns, ...extra], from, params, execute);
+    return rows?.map(keyRow);
   }
 }
 
@@ -259,5 +265,7 @@ function withAfter(
     ...rows.map((row) => new Map([...row, ...columns.map((column) => [column, null] as const)])),
   ];
 }
+
+const keyRow = (row: Readonly<Record<string, unknown>>): KeyRow => new Map(Object.entries(row));
 
 const unique = (names: readonly string[]): readonly string[] => [...new Set(names)];

@@ -24,6 +24,7 @@ import type { Profiles } from './profiles.js';
 import { ReadDoor } from './read-door.js';
 import { rowsCodec } from './rows-codec.js';
 import { RowImages } from './row-images.js';
+import { UpsertImages } from './upsert-images.js';
 import type { VersioningSettings } from '../versioning/version-policy.js';
 import { VersionGuard } from './versioning/version-guard.js';
 import { WriteObserver } from './write-observer.js';
@@ -259,7 +260,8 @@ async function connectionContext(
   const { dialect } = catalog;
   const images = new RowImages(dialect);
   const foreignKeys = new ForeignKeys(dataSource, catalog, invalidator.registries, images, dialect);
-  const writes = new WriteObserver(catalog, invalidator, images, foreignKeys);
+  const upserts = new UpsertImages(images, foreignKeys, dialect);
+  const writes = new WriteObserver(catalog, invalidator, images, upserts, foreignKeys);
   const parts = { dataSource, catalog, writes, invalidator, instrumentation };
   return {
     dialect,

@@ -39,16 +39,26 @@ export class RowImages {
     return this.locked(plan, statement, execute);
   }
 
-  /** Rows that match a condition on other columns, locked; `undefined` when there are too many. */
-  async select(
-    plan: Pick<WritePlan, 'table' | 'source'>,
+  /** Rows that match a condition, locked for such a write; `undefined` when there are too many. */
+  select(
+    { source }: Pick<WritePlan, 'source'>,
     columns: readonly string[],
     from: string,
     params: readonly unknown[],
     execute: Execute,
   ): Promise<Record<string, unknown>[] | undefined> {
+    return this.look(columns, from, params, execute, this.lockClause(source.kind));
+  }
+
+  /** The same without a lock: for rows that this transaction has written, or to see whether there are any. */
+  async look(
+    columns: readonly string[],
+    from: string,
+    params: readonly unknown[],
+    execute: Execute,
+    lock = '',
+  ): Promise<Record<string, unknown>[] | undefined> {
     const list = columns.length === 0 ? '1 AS "one"' : columns.map((c) => this.quote(c)).join(', ');
-    const lock = this.lockClause(plan.source.kind);
     const sql = `SELECT ${list}${from} LIMIT ${IMAGE_LIMIT + 1}${lock}`;
     const { records = [] } = (await execute(sql, params, true)) as StructuredResult;
     return records.length > IMAGE_LIMIT ? undefined : records;
@@ -147,7 +157,7 @@ export class RowImages {
     }
     const one = `(${table.primaryColumns.map((column) => `${this.quote(column)} = ?`).join(' AND ')})`;
     const from = ` FROM ${table.sqlName} WHERE ${keys.map(() => one).join(' OR ')}`;
-    const found = await this.select({ table, source }, needed, from, keys.flat(), execute);
+    const found = await this.select({ source }, needed, from, keys.flat(), execute);
     return found?.length === rows.length ? found.map((row) => imageOfRow(row, needed, table)) : undefined;
   }
 
@@ -216,7 +226,7 @@ export class RowImages {
     const where = rows
       .map((row) => `(${keys.map((key) => `${this.quote(key)} = ${place(row[key])}`).join(' AND ')})`)
       .join(' OR ');
-    return this.select({ table, source }, needed, ` FROM ${table.sqlName} WHERE ${where}`, params, execute);
+    return this.select({ source }, needed, ` FROM ${table.sqlName} WHERE ${where}`, params, execute);
   }
 
   private lockClause(kind: WritePlan['source']['kind']): string {

@@ -5,6 +5,7 @@ import type { TypeOrmCatalog } from './catalog.js';
 import type { ForeignKeys } from './foreign-keys.js';
 import type { RowImages } from './row-images.js';
 import type { Execute, Statement, StructuredResult } from './statement.js';
+import type { UpsertImages } from './upsert-images.js';
 import { effectOf, planWrite, type WritePlan } from './write-plan.js';
 
 /** A write as it will be run: what is known of it, and whether the database must be asked for the rest. */
@@ -25,6 +26,7 @@ export class WriteObserver {
     private readonly catalog: TypeOrmCatalog,
     private readonly invalidator: Invalidator,
     private readonly images: RowImages,
+    private readonly upserts: UpsertImages,
     private readonly foreignKeys: ForeignKeys,
   ) {}
 
@@ -37,10 +39,8 @@ export class WriteObserver {
     });
     const [plan] = plans;
     const single = plans.length === 1 && plan !== undefined && plan.source.kind !== 'table';
-    return {
-      plans,
-      needsImages: known && single && (plan.missing.length > 0 || this.foreignKeys.needsImages(plan)),
-    };
+    const needed = single && (plan.missing.length > 0 || this.foreignKeys.needsImages(plan));
+    return { plans, needsImages: known && (needed || this.upserts.needed(plans)) };
   }
 
   /** Effects that follow from the statement alone. */
@@ -49,8 +49,12 @@ export class WriteObserver {
   }
 
   /** Runs a statement that needs images; the caller holds a transaction open. */
-  async run({ plans }: PreparedWrite, statement: Statement, execute: Execute): Promise<ObservedWrite> {
-    const plan = plans[0] as WritePlan;
+  async run(prepared: PreparedWrite, statement: Statement, execute: Execute): Promise<ObservedWrite> {
+    const plan = prepared.plans[0] as WritePlan;
+    if (plan.source.upsert) {
+      const { result, effects } = await this.upserts.run(prepared.plans, statement, execute);
+      return { result, effects: effects ?? this.effects(prepared) };
+    }
     const closure = await this.foreignKeys.closure(plan, statement.params, execute);
     const { result, effect } = await this.images.run(plan, statement, execute);
     return { result, effects: [effect, ...closure] };

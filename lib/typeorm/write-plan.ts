@@ -19,7 +19,7 @@ export interface WritePlan {
 }
 
 /** More rows than this in one INSERT are not followed one by one. */
-const MAX_INSERT_ROWS = 500;
+export const MAX_INSERT_ROWS = 500;
 
 /**
  * Classes whose bound value the database may round, truncate or shift on its way into the column: the row then holds

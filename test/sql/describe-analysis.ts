@@ -1,4 +1,11 @@
-import type { Conjunction, Operand, StatementAnalysis, TableRead, WriteEffect } from '../../lib/sql/index.js';
+import type {
+  Conjunction,
+  Operand,
+  StatementAnalysis,
+  TableRead,
+  Upsert,
+  WriteEffect,
+} from '../../lib/sql/index.js';
 
 /**
  * An analysis in one line, for tables of cases:
@@ -53,8 +60,13 @@ function describeOperand(operand: Operand): string {
 
 function describeEffect(effect: WriteEffect): string {
   const returning = effect.returning ? ' returning' : '';
-  if (effect.kind === 'table') return `whole ${effect.table}${returning}`;
-  if (effect.kind === 'insert') return `insert ${effect.table} ${describeRows(effect.rows)}${returning}`;
+  const upsert = describeUpsert(effect.upsert);
+  if (effect.kind === 'table') {
+    const rows = upsert && effect.rows ? ` ${describeRows(effect.rows)}` : '';
+    return `whole ${effect.table}${rows}${upsert}${returning}`;
+  }
+  if (effect.kind === 'insert')
+    return `insert ${effect.table} ${describeRows(effect.rows)}${upsert}${returning}`;
   const set =
     effect.columns === '*' ? [] : effect.columns.map((column) => describeAssignment(column, effect.assigned));
   const where = effect.where ? ` where ${describeConditions(effect.where)}` : '';
@@ -62,6 +74,14 @@ function describeEffect(effect: WriteEffect): string {
     ? ` image(${effect.image.params.map((i) => `$${i + 1}`).join(',')})`
     : ' no image';
   return [effect.kind, effect.table, ...set].join(' ') + where + image + returning;
+}
+
+/** `upsert(id) computing votes`; `upsert(*)`: by every key; `upsert(?)`: by one that is not told. */
+function describeUpsert(upsert: Upsert | undefined): string {
+  if (!upsert) return '';
+  if (upsert.action === 'replace') return ' replacing';
+  const target = upsert.target?.join(',') ?? '*';
+  return ` upsert(${target || '?'})${upsert.computed.length > 0 ? ` computing ${upsert.computed.join(',')}` : ''}`;
 }
 
 function describeAssignment(column: string, assigned: ReadonlyMap<string, Operand> | undefined): string {

@@ -533,9 +533,13 @@ export const POSTGRES: readonly RawCase[] = [
   ],
   [
     'insert into film as f (id) values ($1) on conflict (id) do update set title = excluded.title',
-    'insert film {id=$1}; update film title where any no image',
+    'insert film {id=$1} upsert(id); update film title where any no image',
   ],
   ['insert into film (id) values ($1) on conflict do nothing', 'insert film {id=$1}'],
+  [
+    'insert into film (id, title) values ($1, $2) on conflict on constraint film_pk do update set (title, version) = (excluded.id, 1)',
+    'insert film {id=$1, title=$2} upsert(?) computing title,version; update film title version where any no image',
+  ],
   [
     'update film as f set title = $1 where f.id = $2 returning f.id',
     'update film title(=$1) where id=$2 image($2) returning',
@@ -672,10 +676,10 @@ export const MYSQL: readonly RawCase[] = [
   ['insert into film set id = 0', 'insert film {}'],
   ['insert into film () values ()', 'insert film {}'],
   ['insert ignore into film (id) values (?)', 'insert film rows unknown'],
-  ['replace into film (id) values (?)', 'whole film'],
+  ['replace into film (id) values (?)', 'whole film {id=$1} replacing'],
   [
     'insert into film (id) values (?) on duplicate key update title = values(title)',
-    'insert film {id=$1}; update film title where any no image',
+    'insert film {id=$1} upsert(*); update film title where any no image',
   ],
   ['insert into film (id) values (?) returning id', 'insert film {id=$1} returning'],
   ['update film set title = ? where id = ? limit 1', 'update film title(=$1) where id=$2 no image'],
@@ -716,14 +720,14 @@ export const MYSQL: readonly RawCase[] = [
   ['update elsewhere e join film f on f.id = e.id set e.x = 1', 'no effect'],
   [
     'insert into film (id) values (?) on duplicate key update id = last_insert_id(id), version = version + 1',
-    'insert film {id=$1}; update film id version where any no image',
+    'insert film {id=$1} upsert(*) computing id,version; update film id version where any no image',
   ],
   [
     'insert ignore into film (id) values (?) on duplicate key update title = ?',
-    'insert film rows unknown; update film title where any no image',
+    'insert film rows unknown upsert(*) computing title; update film title where any no image',
   ],
   ['insert into film_stat (films) values (?) on duplicate key update films = 1', 'whole film'],
-  ['replace low_priority into film (id) values (?)', 'whole film'],
+  ['replace low_priority into film (id) values (?)', 'whole film {id=$1} replacing'],
   ['insert low_priority into film (id) values (?)', 'insert film {id=$1}'],
   // Words between the verb and the table
   ['update low_priority film set title = ? where id = ?', 'update film title(=$1) where id=$2 image($2)'],
@@ -790,15 +794,27 @@ export const SQLITE: readonly RawCase[] = [
   ['select * from json_each(?)', '! table function'],
   ['select * from sqlite_master', '! system catalogue'],
   ['select * from sqlite_schema', '! system catalogue'],
-  ['insert or replace into film (id) values (?)', 'whole film'],
-  ['replace into film (id) values (?)', 'whole film'],
+  ['insert or replace into film (id) values (?)', 'whole film {id=$1} replacing'],
+  ['replace into film (id) values (?)', 'whole film {id=$1} replacing'],
   ['insert or ignore into film (id) values (?)', 'insert film {id=$1}'],
   ['insert into film (id, title) values (null, ?)', 'insert film {title=$1}'],
   [
     'insert into film (id) values (?) on conflict (id) do update set title = excluded.title',
-    'insert film {id=$1}; update film title where any no image',
+    'insert film {id=$1} upsert(id); update film title where any no image',
   ],
   ['insert into film (id) values (?) on conflict (id) do nothing', 'insert film {id=$1}'],
+  [
+    'insert into film (id) values (?) on conflict (id) do update set id = id + 1',
+    'insert film {id=$1} upsert(id) computing id; update film id where any no image',
+  ],
+  [
+    'replace into film (id) values (?); delete from film where id = ?',
+    'whole film; delete film where id=$2 image($2)',
+  ],
+  [
+    'insert into film (id) values (?) on conflict (ID) do update set TITLE = Excluded.Title, Id = EXCLUDED.ID',
+    'insert film {id=$1} upsert(id); update film title where any no image',
+  ],
   ['insert into film default values', 'insert film {}'],
   ['update or replace film set id = 1', 'whole film'],
   [
