@@ -5,7 +5,7 @@ import { Cache } from './core/cache.js';
 import { CacheContext } from './core/cache-context.js';
 import { GrowingClassRegistry } from './core/class-registry.js';
 import { systemClock } from './core/clock.js';
-import { type EntitySources, NO_ENTITIES } from './core/entity-model.js';
+import { NO_ENTITIES } from './core/entity-model.js';
 import { Instrumentation } from './core/instrumentation.js';
 import type { ProfileRule } from './core/profile.js';
 import { createSerializer } from './core/serializer.js';
@@ -15,12 +15,13 @@ import { MemoryDriver } from './drivers/memory.driver.js';
 import { RedisDriver } from './drivers/redis.driver.js';
 import { Invalidator } from './invalidation/invalidator.js';
 import { CacheOpsService } from './service/cacheops.service.js';
+import { NO_RECORD_VERSIONS, type VersionedSources } from './versioning/record-versions.interface.js';
 
 /** Everything that one application's cache consists of. */
 export interface CacheOpsRuntime {
   readonly options: ResolvedOptions;
   readonly logger: CacheOpsLogger;
-  readonly sources: EntitySources;
+  readonly sources: VersionedSources;
   readonly service: CacheOpsService;
   /** Finishes the invalidations under way, while everything is still open. */
   drain(): Promise<void>;
@@ -98,7 +99,7 @@ function tell(logger: CacheOpsLogger, state: GuardState, error: unknown): void {
 }
 
 /** The layer over TypeORM is loaded only where TypeORM is. */
-async function openSources(settings: object): Promise<EntitySources> {
+async function openSources(settings: object): Promise<VersionedSources> {
   const { ObservedSources } = await import('./typeorm/attach.js');
   return new ObservedSources(settings as ConstructorParameters<typeof ObservedSources>[0]);
 }
@@ -113,8 +114,9 @@ function hasTypeOrm(): boolean {
 }
 
 /** An application without TypeORM, or with the cache switched off. */
-const NO_SOURCES: EntitySources = {
+const NO_SOURCES: VersionedSources = {
   model: NO_ENTITIES,
+  versions: NO_RECORD_VERSIONS,
   attach: async () => undefined,
   assertProfiles: () => undefined,
   describe: () => [],

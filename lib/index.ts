@@ -49,6 +49,7 @@ export {
 } from './core/entity-dependency.js';
 export type { ByArguments, WrapOptions, Wrapped, WrappedEntry } from './service/wrapped.js';
 export { type Conflict, RecordModifiedError } from './versioning/record-modified.error.js';
+export type { ReadRecord, RecordVersions } from './versioning/record-versions.interface.js';
 export type { ConflictKind, RecordVersion, VersionedOperation } from './versioning/record-version.js';
 export {
   type VersionSubject,
@@ -56,6 +57,7 @@ export {
   withoutVersionCheck,
   withoutVersionIncrement,
 } from './versioning/version-checks.js';
+export { VersionFields } from './versioning/version-fields.decorator.js';
 export type { VersionKind } from './versioning/version-policy.js';
 export {
   RETRY_DEFAULTS,

@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm';
 import type { CacheOpsLogger } from '../cacheops.options.js';
 import type { GrowingClassRegistry } from '../core/class-registry.js';
-import type { EntityModel, EntitySources, FoundDataSource } from '../core/entity-model.js';
+import type { EntityModel, FoundDataSource } from '../core/entity-model.js';
 import type { OutboxStats } from '../core/outbox.js';
 import type { Profile, ProfileRule } from '../core/profile.js';
 import { tableToken } from '../core/token.js';
@@ -9,7 +9,9 @@ import { initSqlParser } from '../sql/index.js';
 import { Entities } from './entities.js';
 import { entityClassCodecs } from './entity-class-codecs.js';
 import { ObservedDataSource, type ObserveServices } from './observed-data-source.js';
+import type { RecordVersions, VersionedSources } from '../versioning/record-versions.interface.js';
 import { Profiles } from './profiles.js';
+import { EntityVersions } from './versioning/entity-versions.js';
 import { assertVersionRules } from './versioning/versioned-entities.js';
 
 export interface SourceSettings {
@@ -24,8 +26,9 @@ export interface SourceSettings {
 }
 
 /** The DataSources of an application, observed. */
-export class ObservedSources implements EntitySources {
+export class ObservedSources implements VersionedSources {
   readonly model: EntityModel = new Entities(() => this.observed);
+  readonly versions: RecordVersions;
   private readonly observed: ObservedDataSource[] = [];
   private readonly known = new Set<object>();
   private readonly services: ObserveServices;
@@ -33,6 +36,7 @@ export class ObservedSources implements EntitySources {
   constructor(private readonly settings: SourceSettings) {
     const { rules, fallback, localRules, logger } = settings;
     const profiles = new Profiles(rules, fallback, localRules);
+    this.versions = new EntityVersions(() => this.observed, settings.services.context);
     this.services = { ...settings.services, profiles, warn: (message) => logger.warn(message) };
   }
 

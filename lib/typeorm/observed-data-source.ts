@@ -170,8 +170,9 @@ export class ObservedDataSource {
     const methods: Record<string, Method> = {};
     for (const name of PERSISTING) {
       const original = plainMethods[name] as Method;
+      const persist = this.versions?.persist.bind(this.versions) ?? ((work: () => unknown) => work());
       methods[name] = function (this: EntityManager, ...args) {
-        return context.withoutCache(() => original.apply(this, args));
+        return persist(() => context.withoutCache(() => original.apply(this, args)));
       };
     }
     const connectionOfManager = this.connectionOfManager.bind(this);

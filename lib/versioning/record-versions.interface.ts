@@ -1,4 +1,5 @@
-import type { EntityLike } from '../core/entity-model.js';
+import { CacheOpsDependencyError } from '../cacheops.errors.js';
+import type { EntityLike, EntitySources } from '../core/entity-model.js';
 import type { RecordVersion } from './record-version.js';
 
 /** Where a row is read: inside the transaction of a TypeORM `EntityManager`, or on a connection of its own. */
@@ -31,3 +32,22 @@ export interface RecordVersions {
     options?: ReadRecord,
   ): Promise<E | null>;
 }
+
+/** What is observed, with the versions of its rows. */
+export interface VersionedSources extends EntitySources {
+  readonly versions: RecordVersions;
+}
+
+const unknown = (given: unknown): never => {
+  throw new CacheOpsDependencyError('UNKNOWN_ENTITY', 'an entity of an observed DataSource', given);
+};
+
+/** The versions of an application without a DataSource. */
+export const NO_RECORD_VERSIONS: RecordVersions = {
+  isGuarded: unknown,
+  versionProperty: unknown,
+  idOf: unknown,
+  versionOf: unknown,
+  baseOf: unknown,
+  current: unknown,
+};

@@ -249,3 +249,15 @@ export const VERSIONED = [
   Odd,
   Plain,
 ];
+
+@Entity()
+export class Counter {
+  @PrimaryGeneratedColumn()
+  id!: number;
+
+  @Column()
+  value!: number;
+
+  @VersionColumn()
+  version!: number;
+}

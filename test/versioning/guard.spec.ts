@@ -1,6 +1,5 @@
-import type { EntityTarget, ObjectLiteral, RemoveOptions, Repository, SaveOptions } from 'typeorm';
-import { RecordModifiedError } from '../../lib/index.js';
-import { cachedSource, type CachedSource } from '../support/cached-data-source.js';
+import type { ObjectLiteral, RemoveOptions, SaveOptions } from 'typeorm';
+import type { CachedSource } from '../support/cached-data-source.js';
 import { DATABASES } from '../support/databases.js';
 import {
   Comment,
@@ -15,35 +14,17 @@ import {
   Stock,
   Ticket,
   Video,
-  VERSIONED,
 } from './entities.js';
-
-/** The error of a write that must be refused. */
-async function refusal(work: Promise<unknown>): Promise<RecordModifiedError> {
-  const error: unknown = await work.then(
-    () => new Error('the write was not refused'),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof RecordModifiedError)) throw error;
-  return error;
-}
+import { guardedSource, refusal, shorthand } from './support.js';
 
 describe.each(DATABASES)('the guard on %s', (kind) => {
   let source: CachedSource;
-  const repo = <T extends ObjectLiteral>(entity: EntityTarget<T>): Repository<T> =>
-    source.dataSource.getRepository(entity);
-  /** Two copies of one row, read one after the other: the second from the cache. */
-  const copies = async <T extends ObjectLiteral>(entity: EntityTarget<T>, where: object): Promise<[T, T]> => [
-    await repo(entity).findOneByOrFail(where),
-    await repo(entity).findOneByOrFail(where),
-  ];
+  const { repo, copies, row: rowOf } = shorthand(() => source);
   const post = (title = 'first'): Promise<Post> => repo(Post).save(repo(Post).create({ title }));
-  /** The row, as the database has it. */
-  const row = (id: number): Promise<Post> =>
-    repo(Post).findOneOrFail({ where: { id }, cache: false, withDeleted: true });
+  const row = (id: number): Promise<Post> => rowOf(Post, { id });
 
   beforeAll(async () => {
-    source = await cachedSource(kind, { entities: VERSIONED, versioning: {} });
+    source = await guardedSource(kind);
   });
   afterAll(() => source.close());
 

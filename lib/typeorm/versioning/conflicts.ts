@@ -3,6 +3,7 @@ import type { CacheContext } from '../../core/cache-context.js';
 import { RecordModifiedError } from '../../versioning/record-modified.error.js';
 import type { ConflictKind, VersionedOperation } from '../../versioning/record-version.js';
 import { connectionOf } from '../observe-runner.js';
+import { currentRow } from './current-row.js';
 import type { Snapshots } from './snapshots.js';
 import type { SeenVersion } from './version-columns.js';
 import type { VersionedEntity } from './versioned-entity.js';
@@ -71,23 +72,13 @@ export class Conflicts {
     );
   }
 
-  /**
-   * The row as it is now. MySQL shows a transaction under REPEATABLE READ its snapshot, which may still have the row as
-   * it was expected; a locking read sees what the write has seen.
-   */
-  async read(
+  /** The row as it is now, past the cache. */
+  read(
     { versioned, identifier }: Pick<Attempt, 'versioned' | 'identifier'>,
     runner: QueryRunner,
   ): Promise<object | null> {
     const { metadata, dialect, column } = versioned;
-    const query = runner.manager
-      .createQueryBuilder<object>(metadata.target, ROW)
-      .addSelect(`${ROW}.${column.propertyPath}`)
-      .where(identifier)
-      .withDeleted()
-      .cache(false);
-    if (dialect === 'mysql' && runner.isTransactionActive) query.setLock('pessimistic_read');
-    return this.context.withoutCache(() => query.getOne());
+    return currentRow({ metadata, identifier, dialect, column }, runner, this.context);
   }
 
   private async complete(error: RecordModifiedError, attempt: Attempt, runner: QueryRunner): Promise<void> {
@@ -97,5 +88,3 @@ export class Conflicts {
     Object.assign(error, { theirs, actual, kind: theirs === null ? 'deleted' : 'modified' });
   }
 }
-
-const ROW = 'cacheops_row';

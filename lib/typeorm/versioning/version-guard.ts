@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm';
 import type { CacheContext } from '../../core/cache-context.js';
 import type { SqlDialect } from '../../sql/sql.types.js';
 import type { VersioningSettings } from '../../versioning/version-policy.js';
+import { createLockScope, Mutex } from '../mutex.js';
 import { Conflicts } from './conflicts.js';
 import { Expectations } from './expectations.js';
 import { guardedBuilders } from './guarded-builders.js';
@@ -29,12 +30,16 @@ export class VersionGuard {
   readonly snapshots: Snapshots;
   private readonly expectations = new Expectations();
   private readonly statements: StatementGuard;
+  /** SQLite drivers have one connection: a save that rolls back would take the writes of others with it. */
+  private readonly turns: Mutex | undefined;
   private unhook: (() => void) | undefined;
 
   /** @throws CacheOpsConfigError when a rule asks for what an entity does not have */
   constructor(private readonly options: VersionGuardOptions) {
     const { dataSource, dialect, settings, context } = options;
     this.entities = new VersionedEntities(dataSource, dialect, settings);
+    this.turns =
+      dialect === 'sqlite' && this.entities.size > 0 ? new Mutex(createLockScope(() => true)) : undefined;
     this.snapshots = new Snapshots(this.entities);
     this.conflicts = new Conflicts(context, this.snapshots);
     this.statements = new StatementGuard(dataSource, this.entities, this.expectations, this.conflicts);
@@ -43,6 +48,11 @@ export class VersionGuard {
   /** The class of builders with the guard in it. */
   builders(Base: BuilderClass): BuilderClass {
     return this.entities.size > 0 ? guardedBuilders(Base, this.statements) : Base;
+  }
+
+  /** Runs a `save()` or one of its kin. */
+  persist(work: () => unknown): unknown {
+    return this.turns ? this.turns.run(async () => work()) : work();
   }
 
   async install(): Promise<void> {

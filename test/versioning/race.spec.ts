@@ -1,0 +1,69 @@
+import { jest } from '@jest/globals';
+import type { CachedSource } from '../support/cached-data-source.js';
+import { DATABASES } from '../support/databases.js';
+import { Counter } from './entities.js';
+import { CLIENTS, incrementAll, type Level, round } from './race.js';
+import { guardedSource, shorthand } from './support.js';
+
+jest.setTimeout(60_000);
+
+const ROUNDS = 3;
+const TIMES = 2;
+const POOL = { poolSize: CLIENTS + 2 };
+
+describe.each(DATABASES)('16 clients and one counter on %s', (kind) => {
+  // SQLite's driver has one connection, on which transactions of several clients are one.
+  const all: { name: string; level: Level }[] = [
+    { name: 'save() alone', level: undefined },
+    { name: 'READ COMMITTED', level: 'READ COMMITTED' },
+    { name: 'REPEATABLE READ', level: 'REPEATABLE READ' },
+  ];
+  const levels = all.slice(0, kind === 'sqlite' ? 1 : 3);
+
+  describe('guarded', () => {
+    let source: CachedSource;
+    const { repo, row } = shorthand(() => source);
+    beforeAll(async () => {
+      source = await guardedSource(kind, { entities: [Counter], extra: POOL });
+    });
+    afterAll(() => source.close());
+
+    it.each(levels)('one wins each round and all others are told ($name)', async ({ level }) => {
+      const { id } = await repo(Counter).save({ value: 0 });
+      for (let i = 1; i <= ROUNDS; i++) {
+        expect(await round(source.dataSource, id, level)).toEqual({
+          wins: 1,
+          conflicts: CLIENTS - 1,
+          others: [],
+        });
+        expect(await row(Counter, { id })).toMatchObject({ value: i, version: 1 + i });
+      }
+    });
+
+    it.each(levels)('CC-034: with a retry, no increment is lost ($name)', async ({ level }) => {
+      const { id } = await repo(Counter).save({ value: 0 });
+      await incrementAll(source.dataSource, id, level, TIMES);
+      expect(await row(Counter, { id })).toMatchObject({
+        value: CLIENTS * TIMES,
+        version: 1 + CLIENTS * TIMES,
+      });
+    });
+  });
+
+  describe('without the guard', () => {
+    let source: CachedSource;
+    const { repo, row } = shorthand(() => source);
+    beforeAll(async () => {
+      source = await guardedSource(kind, { entities: [Counter], extra: POOL, versioning: undefined });
+    });
+    afterAll(() => source.close());
+
+    it('the same test loses updates', async () => {
+      const { id } = await repo(Counter).save({ value: 0 });
+      const level = kind === 'sqlite' ? undefined : 'READ COMMITTED';
+      const { wins, conflicts } = await round(source.dataSource, id, level);
+      expect([wins, conflicts]).toEqual([CLIENTS, 0]);
+      expect((await row(Counter, { id })).value).toBe(1);
+    });
+  });
+});
