@@ -13,6 +13,7 @@ import type { CacheDriver } from './drivers/cache-driver.interface.js';
 import { GuardedDriver, type GuardState } from './drivers/guarded.driver.js';
 import { MemoryDriver } from './drivers/memory.driver.js';
 import { RedisDriver } from './drivers/redis.driver.js';
+import { SharedBus } from './drivers/shared-bus.js';
 import { Invalidator } from './invalidation/invalidator.js';
 import { CacheOpsService } from './service/cacheops.service.js';
 import { NO_RECORD_VERSIONS, type VersionedSources } from './versioning/record-versions.interface.js';
@@ -37,13 +38,14 @@ export async function createRuntime(
   const logger = options.logger ?? new Logger('CacheOps');
   const context = new CacheContext(options.enabled);
   const instrumentation = new Instrumentation();
-  const driver = await openDriver(options, logger);
+  const { driver, bus } = await openBackend(options, logger);
   const { pendTtl, onRedisFailure } = options;
   const invalidator = new Invalidator(driver, context, instrumentation, { pendTtl, onRedisFailure });
   const cache = new Cache(driver, context, instrumentation, systemClock, {
     loadTimeout: options.timeouts.load,
     keyspace: options.keyspace,
     onShapes: (shapes) => invalidator.registries.expect(shapes),
+    bus,
   });
   const classes = new GrowingClassRegistry();
   const serializer = createSerializer({ classes });
@@ -77,11 +79,21 @@ export async function createRuntime(
   return { options, logger, sources, service, drain, close };
 }
 
-async function openDriver(options: ResolvedOptions, logger: CacheOpsLogger): Promise<CacheDriver> {
+interface Backend {
+  readonly driver: CacheDriver;
+  /** All that listen do so over one connection. */
+  readonly bus: SharedBus;
+}
+
+async function openBackend(options: ResolvedOptions, logger: CacheOpsLogger): Promise<Backend> {
   const { redis, prefix, memory, timeouts } = options;
   // Switched off, nothing reaches the driver.
-  if (!options.enabled || redis === undefined) return new MemoryDriver({ maxBytes: memory.maxBytes });
-  const driver = new GuardedDriver(await RedisDriver.create({ redis, prefix }), {
+  if (!options.enabled || redis === undefined) {
+    const driver = new MemoryDriver({ maxBytes: memory.maxBytes });
+    return { driver, bus: new SharedBus(driver) };
+  }
+  const inner = await RedisDriver.create({ redis, prefix });
+  const driver = new GuardedDriver(inner, {
     readTimeout: timeouts.read,
     writeTimeout: timeouts.write,
     invalidationTimeout: timeouts.invalidation,
@@ -89,7 +101,7 @@ async function openDriver(options: ResolvedOptions, logger: CacheOpsLogger): Pro
   });
   // So that the first requests already find a cache; a server that is away ends this wait by its timeout.
   await driver.probe();
-  return driver;
+  return { driver, bus: new SharedBus(inner) };
 }
 
 function tell(logger: CacheOpsLogger, state: GuardState, error: unknown): void {

@@ -1,3 +1,4 @@
+import type { BusDriver } from '../drivers/bus.interface.js';
 import type { CacheDriver, ReadReply, TableShape, TokenState } from '../drivers/cache-driver.interface.js';
 import type { CacheContext } from './cache-context.js';
 import type { Clock } from './clock.js';
@@ -36,6 +37,8 @@ export interface CacheSettings {
   readonly keyspace?: (() => string) | undefined;
   /** Default: `LEASE`. */
   readonly lease?: LeaseSettings;
+  /** Wakes those who wait for a load of another process; without it they look from time to time. */
+  readonly bus?: Pick<BusDriver, 'openBus'> | undefined;
 }
 
 /**
@@ -52,6 +55,7 @@ export class Cache {
   private readonly flights = new SingleFlight<Landed<unknown>>();
   private readonly recorded: RecordedReads;
   private readonly filler: Filler;
+  private readonly leases: Leases;
   private readonly turns: Turns;
   private readonly refresher: Refresher;
 
@@ -62,14 +66,15 @@ export class Cache {
     private readonly clock: Clock,
     private readonly settings: CacheSettings,
   ) {
-    const { loadTimeout, onShapes, lease = LEASE } = settings;
+    const { loadTimeout, onShapes, lease = LEASE, bus } = settings;
     const { flights } = this;
     const tick = flights.tick.bind(flights);
     const read = this.tryRead.bind(this);
     const filler = new Filler({ driver, context, instrumentation, clock, tick, loadTimeout, onShapes });
     this.recorded = new RecordedReads(driver);
     this.filler = filler;
-    const leases = new Leases(driver, lease);
+    const leases = new Leases(driver, lease, bus);
+    this.leases = leases;
     this.turns = new Turns({ filler, leases, read, clock, tick });
     this.refresher = new Refresher({ driver, filler, leases, read, clock, instrumentation, flights });
   }
@@ -151,8 +156,9 @@ export class Cache {
   }
 
   /** Begins no more loads behind the back of callers, and waits for those under way, but not long. */
-  close(): Promise<void> {
-    return this.refresher.close();
+  async close(): Promise<void> {
+    await this.refresher.close();
+    await this.leases.close();
   }
 
   /** One round trip (see `RecordedReads` for the exception). `undefined`: the backend is not available. */

@@ -1,5 +1,7 @@
-import { newStamp } from './stamp.js';
+import type { BusDriver, BusListener, InvalidationBus } from '../drivers/bus.interface.js';
 import type { CacheDriver } from '../drivers/cache-driver.interface.js';
+import { newStamp } from './stamp.js';
+import { leaseToken, type Token } from './token.js';
 
 export interface LeaseSettings {
   /** Milliseconds for which others wait for a process that has died while it loads. */
@@ -9,6 +11,9 @@ export interface LeaseSettings {
 }
 
 export const LEASE: LeaseSettings = { ttl: 3_000, poll: 50 };
+
+/** Milliseconds by which the bus may be behind; a message that it lost costs no more than a look at the lease. */
+const MAX_LAG = 10_000;
 
 /** The right to load an entry while others wait. */
 export interface Lease {
@@ -23,11 +28,19 @@ export interface Waiting {
   end(): void;
 }
 
-/** Leases of entries: who has one keeps it by renewing it until the load is over, or until its process dies. */
+/**
+ * Leases of entries: who has one keeps it by renewing it until the load is over, or until its process dies. Those who
+ * wait are woken by the bus, which is opened when somebody first has to wait; while it is not there they look.
+ */
 export class Leases {
+  private readonly waiting = new Map<Token, Set<(given: boolean) => void>>();
+  private bus: InvalidationBus | undefined;
+  private hears = false;
+
   constructor(
     private readonly driver: Pick<CacheDriver, 'lease' | 'unlease'>,
     private readonly settings: LeaseSettings,
+    private readonly buses: Pick<BusDriver, 'openBus'> | undefined,
   ) {}
 
   /**
@@ -50,13 +63,52 @@ export class Leases {
   }
 
   /** To be asked for before `take`, so that no release between the two is missed. */
-  expect(_key: string): Waiting {
+  expect(key: string): Waiting {
+    const token = leaseToken(key);
+    let wake: (given: boolean) => void = () => undefined;
+    const woken = new Promise<boolean>((resolve) => (wake = resolve));
+    const all = this.waiting.get(token);
+    if (all) all.add(wake);
+    else this.waiting.set(token, new Set([wake]));
     return {
-      until: (ms) =>
-        new Promise((resolve) => {
-          setTimeout(() => resolve(false), Math.min(ms, this.settings.poll)).unref();
-        }),
-      end: () => undefined,
+      until: (ms) => {
+        this.open();
+        const timer = setTimeout(wake, this.hears ? ms : Math.min(ms, this.settings.poll), false).unref();
+        return woken.finally(() => clearTimeout(timer));
+      },
+      end: () => this.forget(token, wake),
     };
+  }
+
+  /** Those who wait look by themselves from now on. */
+  async close(): Promise<void> {
+    this.hears = false;
+    await this.bus?.close();
+  }
+
+  private forget(token: Token, wake: (given: boolean) => void): void {
+    const all = this.waiting.get(token);
+    all?.delete(wake);
+    if (all?.size === 0) this.waiting.delete(token);
+  }
+
+  private open(): void {
+    if (this.bus || !this.buses) return;
+    const listener: BusListener = {
+      joined: () => (this.hears = true),
+      invalidated: (tokens) => {
+        for (const token of tokens) for (const wake of this.waiting.get(token) ?? []) wake(true);
+      },
+      lost: () => {
+        this.hears = false;
+        for (const all of this.waiting.values()) for (const wake of all) wake(false);
+      },
+    };
+    try {
+      this.bus = this.buses.openBus(listener, { maxLag: MAX_LAG });
+    } catch {
+      // A client that can make no second connection: those who wait look.
+      this.bus = { validUntil: 0, close: async () => undefined };
+    }
   }
 }

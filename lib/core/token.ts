@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto';
  * - `t:{table}:a=1|id,title`   the same, for readers that look at `id` and `title` only
  * - `g:tag`                    a tag
  * - `k:key`                    one entry that was stored under a key of the application
+ * - `r:key`                    in messages only: the lease of an entry was given back
  *
  * The braces are a Redis Cluster hash tag: all keys of a table share a slot.
  */
@@ -22,6 +23,7 @@ const MAX_CONDITION_LENGTH = 160;
 
 export const tableToken = (table: string): Token => `t:{${table}}`;
 export const tagToken = (tag: string): Token => `g:${tag}`;
+export const leaseToken = (key: string): Token => `r:${key}`;
 export const keyToken = (key: string): Token => `k:${key}`;
 
 /**

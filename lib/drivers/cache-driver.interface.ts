@@ -130,7 +130,7 @@ export interface CacheDriver {
    */
   lease(request: LeaseRequest & { readonly ttl: number }): Promise<number>;
 
-  /** Gives a lease back. Nothing when it is not the owner's. */
+  /** Gives a lease back, and publishes its token where there is a bus. Nothing when it is not the owner's. */
   unlease(request: LeaseRequest): Promise<void>;
 
   /** The registries of these tables; version `''` and no shapes where there is none. */

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../core/clock.js';
-import { type Token, tableToken } from '../core/token.js';
+import { leaseToken, type Token, tableToken } from '../core/token.js';
 import { CacheOpsConfigError } from '../cacheops.errors.js';
 import type { BusDriver, BusListener, InvalidationBus } from './bus.interface.js';
 import type {
@@ -158,7 +158,7 @@ export class MemoryDriver implements BusDriver {
   }
 
   async unlease({ key, owner }: LeaseRequest): Promise<void> {
-    this.#leases.give(key, owner, this.#clock.monotonic());
+    if (this.#leases.give(key, owner, this.#clock.monotonic())) this.#publish([leaseToken(key)]);
   }
 
   async registries(tables: readonly string[]): Promise<ReadonlyMap<string, ShapeRegistry>> {

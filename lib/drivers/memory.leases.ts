@@ -12,8 +12,9 @@ export class MemoryLeases {
     return 0;
   }
 
-  give(key: string, owner: string, now: number): void {
-    if (this.#leases.get(key, now)?.owner === owner) this.#leases.delete(key);
+  /** @returns whether it was the owner's */
+  give(key: string, owner: string, now: number): boolean {
+    return this.#leases.get(key, now)?.owner === owner && this.#leases.delete(key);
   }
 
   reset(): void {

@@ -161,6 +161,17 @@ describe('breaker', () => {
 });
 
 describe('journal', () => {
+  it('invalidates on return what could not be expired', async () => {
+    const { chaos, guard, memory } = setUp();
+    const tokens = ['g:x', 't:{a}', 't:{a}:'];
+    await guard.pin({ tokens, shapes: [], ttl: TTL });
+    chaos.fail('expire', 2);
+    const expiry = { tokens: ['g:x', 't:{a}:'], registries: new Map([['a', '']]) };
+    await expect(guard.expire(expiry)).rejects.toMatchObject(failed);
+    await guard.probe();
+    expect(await memory.states(tokens)).toEqual([undefined, undefined, undefined]);
+  });
+
   it('tries an invalidation twice', async () => {
     const { chaos, guard } = setUp();
     chaos.fail('restamp');

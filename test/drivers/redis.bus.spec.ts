@@ -111,6 +111,16 @@ describe('what is told', () => {
     expect(await until(ear)).toEqual(['g:a', 'g:none']);
   });
 
+  it('tells that a lease was given back, by its owner', async () => {
+    const { ear } = await listen();
+    const told = ear.next('r:q:ü 1');
+    await writer.lease({ key: 'q:ü 1', owner: 'o', ttl: TTL });
+    await writer.unlease({ key: 'q:ü 1', owner: 'other' });
+    await writer.unlease({ key: 'q:ü 1', owner: 'o' });
+    await told;
+    expect(ear.heard).toEqual(['joined', 'r:q:ü 1']);
+  });
+
   it('tells nothing when a writer has to compute its tokens again', async () => {
     const { ear } = await listen();
     await pend(['g:a'], TTL, new Map([['x', 'old']]));

@@ -218,3 +218,13 @@ it('refuses a Cluster without a hash tag in the prefix', async () => {
     RedisDriver,
   );
 });
+
+it('takes a stamp away whose soft part is used up', async () => {
+  const driver = await RedisDriver.create({ redis: redis.client, prefix: redis.prefix });
+  await redis.client.set(`${redis.prefix}s:g:old`, 'abcdefghijklfffe', 'PX', 60_000);
+  const expire = () => driver.expire({ tokens: ['g:old'], registries: new Map() });
+  await expire();
+  expect(await redis.client.get(`${redis.prefix}s:g:old`)).toBe('abcdefghijklffff');
+  await expire();
+  expect(await redis.client.get(`${redis.prefix}s:g:old`)).toBeNull();
+});

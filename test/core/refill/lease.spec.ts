@@ -1,23 +1,26 @@
 import type { CacheOpsError } from '../../../lib/cacheops.errors.js';
-import type { LeaseSettings } from '../../../lib/core/lease.js';
+import type { CacheSettings } from '../../../lib/core/cache.js';
+import type { BusListener, InvalidationBus } from '../../../lib/drivers/bus.interface.js';
 import { MemoryDriver } from '../../../lib/drivers/memory.driver.js';
 import { ChaosDriver } from '../../../lib/testing/chaos.driver.js';
 import { ManualClock } from '../../../lib/testing/manual-clock.js';
 import { disposeProcesses, GRACE, Process, REFILL, Source, TAG } from './process.js';
 
 let clock: ManualClock;
+let memory: MemoryDriver;
 let driver: ChaosDriver;
 let source: Source;
 
 beforeEach(() => {
   clock = new ManualClock();
-  driver = new ChaosDriver(new MemoryDriver({ clock }));
+  memory = new MemoryDriver({ clock });
+  driver = new ChaosDriver(memory);
   source = new Source();
 });
 afterEach(disposeProcesses);
 
 const lock = { refill: { ...REFILL, lock: true } };
-const processes = (count: number, settings: { loadTimeout?: number; lease?: LeaseSettings } = {}) =>
+const processes = (count: number, settings: Partial<CacheSettings> = {}) =>
   Array.from({ length: count }, () => new Process(driver, clock, settings));
 const get = (process: Process) => process.get(source.load, lock);
 const turn = () => new Promise(setImmediate);
@@ -193,3 +196,81 @@ it('lets one of many processes refresh in grace, and the others serve', async ()
   expect(source.reads).toBe(2);
   expect(await (all[1] as Process).get(source.load, { refill })).toEqual({ n: 2 });
 });
+
+describe('with a bus', () => {
+  /** Nobody is woken by a look. */
+  const WAKEN = { ttl: 86_400_000, poll: 86_400_000 };
+
+  it('wakes those who wait, without a look', async () => {
+    const [one, two] = processes(2, { bus: memory, lease: WAKEN }) as [Process, Process];
+    const hold = source.hold();
+    const first = get(one);
+    await hold.reached;
+    const waiting = [get(two), get(two)];
+    await allWait(2);
+    hold.release();
+    expect(await Promise.all([first, ...waiting])).toEqual([{ n: 1 }, { n: 1 }, { n: 1 }]);
+    expect(source.reads).toBe(1);
+  });
+
+  it('lets them look for themselves when it is lost', async () => {
+    const bus = new LossyBus();
+    const [one, two] = processes(2, { bus, lease: WAKEN }) as [Process, Process];
+    const hold = source.hold();
+    const first = get(one);
+    await hold.reached;
+    const waiting = get(two);
+    await allWait(2);
+    hold.release();
+    await first;
+    while (!bus.listener) await turn();
+    bus.listener.lost('disconnected');
+    expect(await waiting).toEqual({ n: 1 });
+    expect(source.reads).toBe(1);
+  });
+
+  it('asks for no connection while nobody has to wait', async () => {
+    const bus = new LossyBus();
+    const [one] = processes(1, { bus }) as [Process];
+    await get(one);
+    expect(bus.listener).toBeUndefined();
+  });
+
+  it('looks from time to time where no second connection can be made', async () => {
+    const bus = {
+      openBus: () => {
+        throw new Error('no duplicate');
+      },
+    };
+    const [one, two] = processes(2, { bus }) as [Process, Process];
+    await Promise.all([get(one), get(two)]);
+    expect(source.reads).toBe(1);
+  });
+
+  it('does not queue for values that leave no entry', async () => {
+    const all = processes(6, { bus: memory, lease: WAKEN });
+    let loads = 0;
+    let waited: () => void = () => undefined;
+    const three = new Promise<void>((resolve) => (waited = resolve));
+    const nothing = async () => {
+      // Two in turn, then all the others at once: none of them returns before all have begun.
+      if (++loads === 6) waited();
+      if (loads > 2) await three;
+      return undefined;
+    };
+    const values = await Promise.all(all.map((process) => process.get(nothing, lock)));
+    expect(values).toEqual(Array.from({ length: 6 }, () => undefined));
+    expect(loads).toBe(6);
+  });
+});
+
+/** Says that it hears, and never tells anything. */
+class LossyBus {
+  listener: BusListener | undefined;
+
+  openBus(listener: BusListener): InvalidationBus {
+    this.listener = listener;
+    listener.joined();
+    return { validUntil: Infinity, close: async () => undefined };
+  }
+}

@@ -1,8 +1,7 @@
-import { Cache } from '../../../lib/core/cache.js';
+import { Cache, type CacheSettings } from '../../../lib/core/cache.js';
 import { CacheContext } from '../../../lib/core/cache-context.js';
 import type { Clock } from '../../../lib/core/clock.js';
 import { type CacheEvent, Instrumentation } from '../../../lib/core/instrumentation.js';
-import type { LeaseSettings } from '../../../lib/core/lease.js';
 import type { Codec, Lookup } from '../../../lib/core/lookup.js';
 import type { Refill } from '../../../lib/core/refill.js';
 import { EVERYTHING, tagToken } from '../../../lib/core/token.js';
@@ -30,11 +29,7 @@ export class Process {
   readonly instrumentation = new Instrumentation();
   readonly cache: Cache;
 
-  constructor(
-    driver: CacheDriver,
-    clock: Clock,
-    settings: { readonly loadTimeout?: number; readonly lease?: LeaseSettings } = {},
-  ) {
+  constructor(driver: CacheDriver, clock: Clock, settings: Partial<CacheSettings> = {}) {
     const context = new CacheContext();
     contexts.push(context);
     this.instrumentation.subscribe((event) => this.events.push(event));
