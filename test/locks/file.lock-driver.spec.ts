@@ -109,6 +109,18 @@ describe('FileLockDriver', () => {
     expect(tokens).toEqual([...new Set(tokens)].sort((a, b) => a - b));
   });
 
+  it('gives tokens that are whole and safe, however wrong the wall clock is', async () => {
+    const now = jest.spyOn(Date, 'now');
+    const tokens: number[] = [];
+    for (const wrong of [Date.now() + 0.7, Date.now() + 1e16, Date.now()]) {
+      now.mockReturnValueOnce(wrong);
+      tokens.push(await tokenOf());
+    }
+    now.mockRestore();
+    expect(tokens.every((token) => Number.isSafeInteger(token + 1_000_000))).toBe(true);
+    expect(tokens).toEqual([...new Set(tokens)].sort((a, b) => a - b));
+  });
+
   it('leaves one small folder a name behind', async () => {
     for (const name of ['a', 'b', '../c', '/d']) await tokenOf({ names: [name] });
     const folders = await readdir(folder);

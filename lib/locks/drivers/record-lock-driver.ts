@@ -77,7 +77,7 @@ export class RecordLockDriver implements LockDriver {
         const retryAfter = Math.max(...inTheWay.map(({ lock }) => lock.endFor(request) - now));
         return { granted: false, retryAfter };
       }
-      const next = Math.max(wallTime, ...records.map(({ lastToken }) => lastToken + 1));
+      const next = Math.max(tokenFrom(wallTime), ...records.map(({ lastToken }) => lastToken + 1));
       const fencingToken = (held && records[0]?.lock.holders.get(owner)?.fencingToken) || next;
       const holder = { mode, metadata, fencingToken, deadline: now + ttl };
       for (const { lock } of records) lock.holders.set(owner, holder);
@@ -160,3 +160,6 @@ export class RecordLockDriver implements LockDriver {
     throw new CacheOpsError('DRIVER', `${MOST_ATTEMPTS} attempts to change a lock were each overtaken`);
   }
 }
+
+/** A clock that is centuries ahead must not use up the integers. */
+const tokenFrom = (wallTime: number): number => Math.min(Math.floor(wallTime), 2 ** 52);

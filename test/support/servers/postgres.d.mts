@@ -1,0 +1,3 @@
+import type { Server } from './find.mjs';
+
+export const postgres: Server;
