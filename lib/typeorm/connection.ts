@@ -6,6 +6,7 @@ import { TransactionFrames, type Changes } from '../invalidation/transaction-fra
 import { commitsImplicitly, sessionChangeOf, type SessionChange, type SqlAnalyser } from '../sql/index.js';
 import type { SqlDialect, StatementAnalysis, TransactionAnalysis, WriteEffect } from '../sql/sql.types.js';
 import type { TypeOrmCatalog } from './catalog.js';
+import { noteTransaction } from '../versioning/retry/open-transactions.js';
 import { Mutex, type LockScope } from './mutex.js';
 import { dependenciesOfRead } from './read-dependencies.js';
 import { SessionState, type SessionDefaults } from './session-state.js';
@@ -113,6 +114,12 @@ export class ObservedConnection {
       const dependencies = dependenciesOfRead(analysis, params, catalog);
       return typeof dependencies === 'string' ? undefined : dependencies;
     });
+  }
+
+  /** For those who want to try again: whether the transaction in which an error came up is still open. */
+  note(error: unknown): void {
+    // SQLite has one connection for everybody: whose transaction it is cannot be told.
+    if (this.shared.dialect !== 'sqlite') noteTransaction(error, () => this.frames.active);
   }
 
   /** A stream may write (`INSERT ... RETURNING`): its rows are not followed, its tables are. */

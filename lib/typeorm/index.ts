@@ -25,3 +25,7 @@ export function rowsOf<E extends ObjectLiteral>(
 ): RowsDependency {
   return dep(target as string, where as Record<string, unknown> | undefined);
 }
+
+export { MERGE_DEFAULTS, type MergeOptions, saveMerged } from '../versioning/merge/save-merged.js';
+export type { EntityStore } from '../versioning/store.js';
+export { BATCH_DEFAULTS, type BatchOptions, type BatchResult, saveBatch } from '../versioning/save-batch.js';

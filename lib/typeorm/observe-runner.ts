@@ -46,7 +46,11 @@ function observedPrototype(plain: QueryRunner): object {
   const inherited = plain as Observed;
   const methods: Observed & ThisType<ObservedRunner & { [CONNECTION]: ObservedConnection }> = {
     query(sql: string, params?: readonly unknown[], structured?: boolean) {
-      return this[CONNECTION].query(sql, params, structured) as Promise<never>;
+      const connection = this[CONNECTION];
+      return connection.query(sql, params, structured).catch((error: unknown) => {
+        connection.note(error);
+        throw error;
+      }) as Promise<never>;
     },
     release() {
       return this[CONNECTION].release(() => inherited.release.call(this));

@@ -172,7 +172,16 @@ export class ObservedDataSource {
       const original = plainMethods[name] as Method;
       const persist = this.versions?.persist.bind(this.versions) ?? ((work: () => unknown) => work());
       methods[name] = function (this: EntityManager, ...args) {
-        return persist(() => context.withoutCache(() => original.apply(this, args)));
+        const noted = async (): Promise<unknown> => {
+          try {
+            return await original.apply(this, args);
+          } catch (error) {
+            // In a transaction of the caller's; one of its own is over.
+            if (this.queryRunner) connectionOf(this.queryRunner)?.note(error);
+            throw error;
+          }
+        };
+        return persist(() => context.withoutCache(noted));
       };
     }
     const connectionOfManager = this.connectionOfManager.bind(this);

@@ -1,5 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { EntityLike } from '../core/entity-model.js';
+import { entityNameOf } from './entity-name.js';
+import { wrapMethod } from './wrapped-method.js';
 
 /** Whom a switch is for: an entity by class, name or `EntitySchema`, or one entity object. Lists: any of them. */
 export type VersionSubject = EntityLike | object | readonly (EntityLike | object)[];
@@ -44,13 +46,9 @@ export function withoutVersionIncrement<T>(first: VersionSubject | (() => T), fn
 export const WithoutVersionCheck =
   (subjects?: () => VersionSubject): MethodDecorator =>
   (_target, _key, descriptor: PropertyDescriptor) => {
-    const method = descriptor.value as (...args: unknown[]) => unknown;
-    const wrapped = function (this: unknown, ...args: unknown[]): unknown {
-      const run = (): unknown => method.apply(this, args);
-      return subjects ? withoutVersionCheck(subjects(), run) : withoutVersionCheck(run);
-    };
-    // Other decorators have left their metadata on the method.
-    descriptor.value = Object.setPrototypeOf(wrapped, method) as unknown;
+    wrapMethod(descriptor, (run) =>
+      subjects ? withoutVersionCheck(subjects(), run) : withoutVersionCheck(run),
+    );
   };
 
 /**
@@ -74,7 +72,7 @@ export function isExempt(of: Switch, names: readonly unknown[], entity?: unknown
 
 function exempting<T>(of: Switch, first: unknown, fn: (() => T) | undefined): T {
   const work = fn ?? (first as () => T);
-  const subjects = fn ? (Array.isArray(first) ? first : [first]).map(subjectOf) : undefined;
+  const subjects = fn ? (Array.isArray(first) ? first : [first]).map(entityNameOf) : undefined;
   open++;
   return storage.run([...(storage.getStore() ?? []), { of, subjects }], () => settled(work));
 }
@@ -96,10 +94,4 @@ function settled<T>(work: () => T): T {
     return result;
   }
   return result.finally(leave) as T;
-}
-
-/** An `EntitySchema` stands for its class, or its name. */
-function subjectOf(subject: unknown): unknown {
-  const options = (subject as { options?: { target?: unknown; name?: unknown } }).options;
-  return typeof options?.name === 'string' ? (options.target ?? options.name) : subject;
 }

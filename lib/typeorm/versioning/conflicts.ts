@@ -42,6 +42,7 @@ export class Conflicts {
     const theirs = aborted ? undefined : await this.read(attempt, runner).catch(() => undefined);
     if (theirs && cause === undefined && versioned.read(theirs)?.token === seen?.token) return undefined;
     const error = this.error(attempt, theirs === null ? 'deleted' : 'modified', theirs, cause);
+    connection?.note(error);
     const isSnapshot = versioned.dialect === 'postgres' && connection?.readsCommitted === false;
     if (connection?.frames.active && (theirs === undefined || isSnapshot)) {
       connection.afterRollback.push(() => this.complete(error, attempt, runner));

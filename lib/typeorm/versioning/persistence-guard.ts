@@ -225,7 +225,7 @@ export class PersistenceGuard implements ExecutorGuard {
     return expectation;
   }
 
-  /** @throws RecordModifiedError `missing-version` */
+  /** @throws RecordModifiedError `missing-version`, or `modified` when another version was asked for */
   private expected(
     versioned: VersionedEntity,
     { entity, identifier }: Subject,
@@ -234,15 +234,20 @@ export class PersistenceGuard implements ExecutorGuard {
     const mine = entity as ObjectLiteral;
     if (!versioned.isChecked(mine)) return undefined;
     const seen = versioned.read(mine);
-    if (seen && !Number.isNaN(seen.token)) return seen;
-    if (!seen && versioned.policy.missing === 'skip') return undefined;
-    const attempt = { versioned, operation, identifier: identifier as ObjectLiteral, seen: undefined, mine };
+    const asked = versioned.asked(identifier as ObjectLiteral);
+    const attempt = { versioned, operation, identifier: identifier as ObjectLiteral, seen: asked, mine };
+    if (seen && !Number.isNaN(seen.token)) {
+      if (asked && asked.token !== seen.token)
+        throw this.parts.conflicts.error(attempt, 'modified', undefined);
+      return seen;
+    }
+    if (!seen && (asked || versioned.policy.missing === 'skip')) return asked;
     throw this.parts.conflicts.error(attempt, 'missing-version', undefined);
   }
 
   private assertNeverStored(subject: Subject, versioned: VersionedEntity): void {
     const mine = subject.entity as ObjectLiteral;
-    const seen = versioned.read(mine);
+    const seen = (subject.identifier && versioned.asked(subject.identifier)) ?? versioned.read(mine);
     // Counters begin at 1: a property that is initialised with 0 says nothing.
     if (!seen || seen.token === 0 || !subject.databaseEntityLoaded) return;
     const identifier = subject.identifier as ObjectLiteral;

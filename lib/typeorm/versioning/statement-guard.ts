@@ -1,6 +1,7 @@
-import type { DataSource, ObjectLiteral } from 'typeorm';
+import type { DataSource, ObjectLiteral, QueryRunner } from 'typeorm';
 import { InstanceChecker } from 'typeorm';
 import type { VersionedOperation } from '../../versioning/record-version.js';
+import { connectionOf } from '../observe-runner.js';
 import type { Conflicts } from './conflicts.js';
 import type { Expectation, Expectations } from './expectations.js';
 import { metadataOf, type WriteBuilder, type WriteResult } from './write-builder.js';
@@ -58,6 +59,7 @@ export class StatementGuard {
       const result = await run();
       const mine = builder.expressionMap.valuesSet;
       await verifyRows(expected, result.affected, mine, this.conflicts, runner);
+      satisfy(expected, runner);
       if (opens) await runner.commitTransaction();
       return result;
     } catch (error) {
@@ -99,20 +101,30 @@ export class StatementGuard {
     const { metadata, column } = versioned;
     if (typeof criteria !== 'object' || criteria === null || typeof criteria === 'function') return undefined;
     const version: unknown = column.getEntityValue(criteria);
-    if (version === undefined || version === null || InstanceChecker.isFindOperator(version))
-      return undefined;
+    if (InstanceChecker.isFindOperator(version)) return undefined;
     const identifier = metadata.getEntityIdMap(criteria);
     const isOneRow = metadata.primaryColumns.every((primary) => {
       const value: unknown = identifier && primary.getEntityValue(identifier);
       return value !== undefined && value !== null && !InstanceChecker.isFindOperator(value);
     });
     if (!identifier || !isOneRow || !versioned.isChecked(undefined)) return undefined;
-    const seen = versioned.read(criteria);
+    const seen = versioned.read(criteria) ?? versioned.asked(identifier);
+    if (!seen) return undefined;
     const attempt = { versioned, operation, identifier, seen, mine: undefined };
-    if (seen && Number.isNaN(seen.token)) {
+    if (Number.isNaN(seen.token)) {
       throw this.conflicts.error({ ...attempt, seen: undefined }, 'missing-version', undefined);
     }
     return { ...attempt, hold: undefined, before: undefined };
+  }
+}
+
+/** What was asked of these rows has been held against them; unless the write is taken back. */
+function satisfy(expected: readonly Expectation[], runner: QueryRunner): void {
+  for (const { versioned, identifier } of expected) {
+    const asked = versioned.askedFor(identifier);
+    if (!asked) continue;
+    asked.satisfied = true;
+    connectionOf(runner)?.frames.onRollback(() => (asked.satisfied = false));
   }
 }
 

@@ -1,6 +1,7 @@
 import type { EntityMetadata, ObjectLiteral } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import type { SqlDialect } from '../../sql/sql.types.js';
+import { type AskedVersion, askedVersion } from '../../versioning/asked-versions.js';
 import type { RecordVersion } from '../../versioning/record-version.js';
 import { isExempt } from '../../versioning/version-checks.js';
 import type { VersionPolicy } from '../../versioning/version-policy.js';
@@ -35,6 +36,18 @@ export class VersionedEntity {
 
   read(entity: object): SeenVersion | undefined {
     return this.version.read(entity);
+  }
+
+  /** The version that whoever asked for this write wants the row to have. */
+  asked(identifier: ObjectLiteral): SeenVersion | undefined {
+    const asked = this.askedFor(identifier);
+    return asked && this.read(this.column.createValueMap(asked.version));
+  }
+
+  /** The condition that the write of this row stands under. */
+  askedFor(identifier: ObjectLiteral): AskedVersion | undefined {
+    const asked = askedVersion();
+    return asked?.isFor(this.names, this.idOf(identifier)) ? asked : undefined;
   }
 
   /** The version of a row that is there, `undefined` for one that is not. */
