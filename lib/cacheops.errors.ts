@@ -6,7 +6,7 @@ export const ERROR_CODES = {
   UNKNOWN_DEPENDENCY: 'A dependency is neither an entity, a row, a condition nor a tag.',
   INVALIDATION: 'An invalidation could not be delivered and `onRedisFailure` is `fail`.',
   DRIVER: 'The backend of cache or locks failed or did not answer in time.',
-  LOAD_TIMEOUT: 'A loader did not settle within `loadTimeout`.',
+  LOAD_TIMEOUT: 'A loader did not settle within its `timeout`.',
   SQL: 'A statement could not be analysed.',
   LOCK_BUSY: 'A lock was not free within the time to wait for it.',
   LOCK_LOST: 'A lock was lost before it was released.',
