@@ -170,18 +170,19 @@ export class ObservedDataSource {
     const methods: Record<string, Method> = {};
     for (const name of PERSISTING) {
       const original = plainMethods[name] as Method;
-      const persist = this.versions?.persist.bind(this.versions) ?? ((work: () => unknown) => work());
+      const { versions } = this;
       methods[name] = function (this: EntityManager, ...args) {
-        const noted = async (): Promise<unknown> => {
+        const write = async (manager: EntityManager): Promise<unknown> => {
           try {
-            return await original.apply(this, args);
+            return await original.apply(manager, args);
           } catch (error) {
             // In a transaction of the caller's; one of its own is over.
-            if (this.queryRunner) connectionOf(this.queryRunner)?.note(error);
+            if (manager.queryRunner) connectionOf(manager.queryRunner)?.note(error);
             throw error;
           }
         };
-        return persist(() => context.withoutCache(noted));
+        const persist = (manager: EntityManager): unknown => context.withoutCache(() => write(manager));
+        return versions ? versions.persist(this, name, args, persist) : persist(this);
       };
     }
     const connectionOfManager = this.connectionOfManager.bind(this);

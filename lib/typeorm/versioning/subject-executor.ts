@@ -3,7 +3,7 @@ import type { Subject } from 'typeorm/persistence/Subject.js';
 
 /**
  * What is reached of TypeORM's `SubjectExecutor`, which turns one `save()` into statements. It is no part of TypeORM's
- * promise: `hooksHold` tries it when a DataSource is attached, and `test/versioning/canary.spec.ts` after an upgrade.
+ * promise: `hookFailure` tries it when a DataSource is attached, and `test/versioning/canary.spec.ts` after an upgrade.
  */
 export interface SubjectExecutor extends ExecutorMethods {
   readonly queryRunner: QueryRunner;

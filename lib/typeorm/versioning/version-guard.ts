@@ -1,4 +1,4 @@
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import type { CacheContext } from '../../core/cache-context.js';
 import type { SqlDialect } from '../../sql/sql.types.js';
 import type { VersioningSettings } from '../../versioning/version-policy.js';
@@ -6,6 +6,8 @@ import { createLockScope, Mutex } from '../mutex.js';
 import { Conflicts } from './conflicts.js';
 import { Expectations } from './expectations.js';
 import { guardedBuilders } from './guarded-builders.js';
+import { hookFailure } from './hook-failure.js';
+import { LockingCheck, type PersistMethod } from './locking-check.js';
 import { OwnedRows } from './owned-rows.js';
 import { PersistenceGuard } from './persistence-guard.js';
 import { Snapshots } from './snapshots.js';
@@ -33,6 +35,7 @@ export class VersionGuard {
   /** SQLite drivers have one connection: a save that rolls back would take the writes of others with it. */
   private readonly turns: Mutex | undefined;
   private unhook: (() => void) | undefined;
+  private weaker: LockingCheck | undefined;
 
   /** @throws CacheOpsConfigError when a rule asks for what an entity does not have */
   constructor(private readonly options: VersionGuardOptions) {
@@ -51,8 +54,18 @@ export class VersionGuard {
   }
 
   /** Runs a `save()` or one of its kin. */
-  persist(work: () => unknown): unknown {
-    return this.turns ? this.turns.run(async () => work()) : work();
+  persist(
+    manager: EntityManager,
+    method: string,
+    args: readonly unknown[],
+    write: (manager: EntityManager) => unknown,
+  ): unknown {
+    const { weaker, turns } = this;
+    const work =
+      weaker && method !== 'preload'
+        ? async () => weaker.run(manager, method as PersistMethod, args, async (inside) => write(inside))
+        : async () => write(manager);
+    return turns ? turns.run(work) : weaker ? work() : write(manager);
   }
 
   async install(): Promise<void> {
@@ -63,6 +76,19 @@ export class VersionGuard {
     const { entities, expectations, conflicts, snapshots } = this;
     const guard = new PersistenceGuard({ entities, expectations, conflicts, snapshots, owned });
     this.unhook = await hookExecutors(dataSource, guard);
+    const failure = this.unhook ? await hookFailure(dataSource, entities) : 'it has no SubjectExecutor';
+    if (failure !== undefined) this.weaken(failure);
+  }
+
+  /** Never to no check in silence. */
+  private weaken(failure: string): void {
+    this.unhook?.();
+    this.unhook = undefined;
+    this.weaker = new LockingCheck(this.options.dataSource, this.entities, this.conflicts);
+    this.options.warn(
+      `The version guard does not fit this release of TypeORM (${failure}). save(), remove(), softRemove() and ` +
+        'recover() lock and compare rows before they write, which costs a statement for each entity',
+    );
   }
 
   uninstall(): void {

@@ -1,7 +1,7 @@
 import type { EntityMetadata, QueryRunner } from 'typeorm';
 import type { QueryExpressionMap } from 'typeorm/query-builder/QueryExpressionMap.js';
 
-/** What is reached of TypeORM's builders of writes; `hooksHold` tries it. */
+/** What is reached of TypeORM's builders of writes; `hookFailure` tries it. */
 export interface WriteBuilder {
   readonly expressionMap: QueryExpressionMap;
   queryRunner: QueryRunner | undefined;
