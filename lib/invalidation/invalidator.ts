@@ -29,6 +29,9 @@ type Send = (
   registries: ReadonlyMap<string, string>,
 ) => Promise<ReadonlyMap<string, ShapeRegistry> | undefined>;
 
+/** Asks for what the images lack, once the registries of the backend are known to be others. */
+export type Complete = (changes: Changes) => Promise<Changes>;
+
 /** Each mismatch means that a reader brought a new shape in between; more than this in a row is not plausible. */
 const MAX_ATTEMPTS = 4;
 const MAX_TOKENS = 5000;
@@ -58,13 +61,14 @@ export class Invalidator {
 
   /**
    * Announces changes that are about to be committed.
+   * @param complete may still be able to read the rows
    * @returns what to settle, or `undefined` when nothing changed
    * @throws CacheOpsError `INVALIDATION` when it could not be told and `onRedisFailure` is `fail`
    */
-  async pend(changes: Changes): Promise<Pending | undefined> {
+  async pend(changes: Changes, complete?: Complete): Promise<Pending | undefined> {
     if (isNone(changes)) return undefined;
     try {
-      return await this.mark(changes);
+      return await this.mark(changes, complete);
     } catch (error) {
       this.instrumentation.error('pend', error);
       if (this.settings.onRedisFailure === 'degrade') return unmarked(changes);
@@ -178,12 +182,11 @@ export class Invalidator {
     }
   }
 
-  private async mark(changes: Changes): Promise<Pending> {
+  private async mark(changes: Changes, complete?: Complete): Promise<Pending> {
     const writer = newStamp();
     const { pendTtl: ttl } = this.settings;
-    const sent = await this.agreed(changes, (tokens, registries) =>
-      this.driver.pend({ writer, tokens, registries, ttl }),
-    );
+    const send: Send = (tokens, registries) => this.driver.pend({ writer, tokens, registries, ttl });
+    const sent = await this.agreed(changes, send, complete);
     return { writer, ...sent };
   }
 
@@ -191,7 +194,8 @@ export class Invalidator {
    * Sends the tokens of changes as they follow from the registries of the backend; `send` answers with those when they
    * are others than were known.
    */
-  private async agreed(changes: Changes, send: Send): Promise<Omit<Pending, 'writer'>> {
+  private async agreed(given: Changes, send: Send, complete?: Complete): Promise<Omit<Pending, 'writer'>> {
+    let changes = given;
     const tables = tablesOf(changes);
     await this.registries.load(tables);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
@@ -200,6 +204,7 @@ export class Invalidator {
       const current = await send(tokens, registries);
       if (!current) return { tokens, tables };
       this.registries.learn(current);
+      if (complete) changes = await complete(changes);
     }
     // Needs no registry: every entry of a table depends on the table's own token.
     const tokens = coarse(changes, tables);

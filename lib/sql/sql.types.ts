@@ -110,6 +110,8 @@ export interface WriteEffect {
   readonly image?: ImageQuery;
   /** The statement has a RETURNING clause of its own. */
   readonly returning: boolean;
+  /** The statement is part of another one: nothing can be added to its text. */
+  readonly nested?: true;
 }
 
 export interface WriteAnalysis {

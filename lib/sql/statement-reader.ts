@@ -89,7 +89,7 @@ export class StatementReader {
     const effects = this.effects(kind, nodeAt(node, kind) ?? {}, text);
     if (!effects) return this.unparsedStatement(text);
     if (inner.length === 0) return { kind: 'write', effects };
-    const nested = inner.flatMap((write) => this.tableEffects(write));
+    const nested = inner.flatMap((write) => this.nestedEffects(write));
     return { kind: 'write', effects: [...effects.map(withoutUpsert), ...nested] };
   }
 
@@ -110,7 +110,7 @@ export class StatementReader {
       const kind = variantOf(only) as string;
       return { kind: 'write', effects: this.effects(kind, nodeAt(only, kind) ?? {}, undefined) ?? [] };
     }
-    return { kind: 'write', effects: writes.flatMap((write) => this.tableEffects(write)) };
+    return { kind: 'write', effects: writes.flatMap((write) => this.nestedEffects(write)) };
   }
 
   private effects(
@@ -126,11 +126,11 @@ export class StatementReader {
     return kind === 'Copy' ? writer.copy(node) : undefined;
   }
 
-  /** A write inside another statement: its tables, whatever it does there. */
-  private tableEffects(statement: Node): readonly WriteEffect[] {
+  /** A write inside another statement: its text cannot be cut out, so its rows are those that its conditions name. */
+  private nestedEffects(statement: Node): readonly WriteEffect[] {
     const kind = variantOf(statement) as string;
     const effects = this.effects(kind, nodeAt(statement, kind) ?? {}, undefined) ?? [];
-    return effects.map(tableEffect);
+    return effects.map((effect) => ({ ...withoutUpsert(effect), nested: true }));
   }
 }
 

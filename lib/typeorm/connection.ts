@@ -12,6 +12,7 @@ import { dependenciesOfRead } from './read-dependencies.js';
 import { SessionState, type SessionDefaults } from './session-state.js';
 import type { OutboxWriter } from './outbox/outbox.js';
 import type { Execute, Statement, StructuredResult } from './statement.js';
+import type { LateColumns } from './late-columns.js';
 import type { WriteObserver } from './write-observer.js';
 
 /** What all connections of one DataSource share. */
@@ -20,6 +21,7 @@ export interface ConnectionContext extends SessionDefaults {
   readonly analyser: SqlAnalyser;
   readonly invalidator: Invalidator;
   readonly writes: WriteObserver;
+  readonly late: LateColumns;
   readonly context: CacheContext;
   readonly cache: Cache;
   readonly catalog: TypeOrmCatalog;
@@ -158,8 +160,12 @@ export class ObservedConnection {
    * one that was rolled back is not there to go.
    */
   private async published<T>(changes: Changes, work: () => Promise<T>): Promise<T> {
-    const { invalidator, outbox } = this.shared;
-    const pending = await invalidator.pend(changes);
+    const { invalidator, outbox, late } = this.shared;
+    // Outside a transaction the rows are not locked, and nothing is written yet.
+    const complete = this.frames.active
+      ? (each: Changes): Promise<Changes> => late.complete(each, this.execute).catch(() => each)
+      : undefined;
+    const pending = await invalidator.pend(changes, complete);
     let row: string | undefined;
     try {
       if (pending) row = await outbox?.add(changes, this.execute);

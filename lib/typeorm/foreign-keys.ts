@@ -1,11 +1,11 @@
 import type { DataSource, EntityMetadata } from 'typeorm';
 import type { Effect, RowImage } from '../invalidation/effect.js';
 import type { RegistryCache } from '../invalidation/registry-cache.js';
-import type { SqlDialect, ValueClass } from '../sql/sql.types.js';
+import type { SqlDialect } from '../sql/sql.types.js';
 import type { TableFacts, TypeOrmCatalog } from './catalog.js';
 import type { RowImages } from './row-images.js';
 import { bindTo, type Execute } from './statement.js';
-import { imageOfRow, type WritePlan } from './write-plan.js';
+import { BINDABLE, imageOfRow, type WritePlan } from './write-plan.js';
 
 interface ForeignKey {
   readonly child: TableFacts;
@@ -17,9 +17,6 @@ interface ForeignKey {
 
 /** Values of a row by column, raw: as the driver gave them and takes them. */
 type KeyRow = ReadonlyMap<string, unknown>;
-
-/** Classes whose canonical text, bound as a parameter, finds the very rows that it stands for. */
-const BINDABLE: ReadonlySet<ValueClass> = new Set(['integer', 'uuid', 'text']);
 
 /** Cascades deeper than this, in a tree that hangs on itself, are followed by table. */
 const MAX_DEPTH = 16;

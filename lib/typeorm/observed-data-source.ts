@@ -20,6 +20,7 @@ import { defaultIsolation } from './isolation.js';
 import { createLockScope } from './mutex.js';
 import { openOutbox } from './outbox/open-outbox.js';
 import type { Outbox } from './outbox/outbox.js';
+import { LateColumns } from './late-columns.js';
 import type { Profiles } from './profiles.js';
 import { ReadDoor } from './read-door.js';
 import { rowsCodec } from './rows-codec.js';
@@ -279,6 +280,7 @@ async function connectionContext(
     analyser,
     invalidator,
     writes,
+    late: new LateColumns(catalog, invalidator.registries, images, dialect),
     outbox: services.outbox && (await openOutbox(services.outbox, parts)),
     context,
     cache,

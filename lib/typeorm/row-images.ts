@@ -88,13 +88,13 @@ export class RowImages {
 
   private async returning(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
     const { result, rows } = await this.executeReturning(plan, statement, execute);
-    const images = rows.map((row) => imageOfRow(row, plan.needed, plan.table, returningLabel));
+    const images = rows.map((row) => imageOfRow(row, columnsOf(plan), plan.table, returningLabel));
     return { result, effect: { ...effectOf(plan), images } };
   }
 
   private async executeReturning(plan: WritePlan, { sql, params }: Statement, execute: Execute) {
     const had = plan.source.returning;
-    const extended = withReturning(sql, plan.needed, had, this.dialect);
+    const extended = withReturning(sql, columnsOf(plan), had, this.dialect);
     const result = (await execute(extended, params, true)) as StructuredResult;
     return { result, rows: stripReturning(result, had) };
   }
@@ -175,10 +175,10 @@ export class RowImages {
 
   /** Old rows by a locking read, then the statement, then the new rows. */
   private async locked(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
-    const { source, table, needed } = plan;
+    const { source } = plan;
     // Any row, then: readers who look at other columns are still left alone.
     if (!source.image) return this.plain(plan, statement, execute);
-    const columns = [...new Set([...needed, ...table.primaryColumns])];
+    const columns = columnsOf(plan);
     const params = source.image.params.map((index) => statement.params[index]);
     const rows = await this.select(plan, columns, source.image.from, params, execute);
     const result = (await execute(statement.sql, statement.params, true)) as StructuredResult;
@@ -201,7 +201,7 @@ export class RowImages {
     execute: Execute,
   ): Promise<readonly RowImage[] | undefined> {
     const { source, table, columns, needed } = plan;
-    const before = rows.map((row) => imageOfRow(row, needed, table));
+    const before = rows.map((row) => imageOfRow(row, columnsOf(plan), table));
     const moved = columns === '*' ? [] : needed.filter((column) => columns.has(column));
     if (source.kind === 'delete' || moved.length === 0) return before;
     const assigned = assignedValues(source, statement.params, table);
@@ -235,3 +235,11 @@ export class RowImages {
     return this.dialect === 'postgres' && kind === 'update' ? ' FOR NO KEY UPDATE' : ' FOR UPDATE';
   }
 }
+
+/**
+ * What an image is made of: columns that readers compare, and the key, should more columns be wanted later. A key that
+ * the statement sets would be that of one side only.
+ */
+const columnsOf = ({ needed, table, columns }: WritePlan): readonly string[] => [
+  ...new Set([...needed, ...table.primaryColumns.filter((name) => columns === '*' || !columns.has(name))]),
+];

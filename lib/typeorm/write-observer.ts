@@ -38,8 +38,8 @@ export class WriteObserver {
       return table ? [planWrite(effect, params, table, registries)] : [];
     });
     const [plan] = plans;
-    const single = plans.length === 1 && plan !== undefined && plan.source.kind !== 'table';
-    const needed = single && (plan.missing.length > 0 || this.foreignKeys.needsImages(plan));
+    const single = plans.length === 1 && plan && plan.source.kind !== 'table' && !plan.source.nested;
+    const needed = single === true && (plan.missing.length > 0 || this.foreignKeys.needsImages(plan));
     return { plans, needsImages: known && (needed || this.upserts.needed(plans)) };
   }
 

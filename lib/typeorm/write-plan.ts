@@ -27,6 +27,9 @@ export const MAX_INSERT_ROWS = 500;
  */
 export const LOSSY: ReadonlySet<ValueClass> = new Set(['decimal', 'timestamp', 'date', 'time']);
 
+/** Classes whose canonical text, bound as a parameter, finds the very rows that it stands for. */
+export const BINDABLE: ReadonlySet<ValueClass> = new Set(['integer', 'uuid', 'text']);
+
 /** Works out from the text and its parameters what can be known without asking the database. */
 export function planWrite(
   source: WriteEffect,

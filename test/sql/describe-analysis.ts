@@ -59,7 +59,7 @@ function describeOperand(operand: Operand): string {
 }
 
 function describeEffect(effect: WriteEffect): string {
-  const returning = effect.returning ? ' returning' : '';
+  const returning = (effect.returning ? ' returning' : '') + (effect.nested ? ' nested' : '');
   const upsert = describeUpsert(effect.upsert);
   if (effect.kind === 'table') {
     const rows = upsert && effect.rows ? ` ${describeRows(effect.rows)}` : '';

@@ -512,10 +512,13 @@ export const POSTGRES: readonly RawCase[] = [
   ],
   ['table film', 'film: any | reads *'],
   ['values (1), (2)', '! reads no table'],
-  ['with x as (delete from film where id = 1 returning *) select * from x', 'whole film'],
+  [
+    'with x as (delete from film where id = 1 returning *) select * from x',
+    'delete film where id=1 no image returning nested',
+  ],
   [
     'with x as (update film set title = $1 returning id) insert into actor (name) select title from x',
-    'whole film; whole actor',
+    'update film title(=$1) where any no image returning nested; insert actor rows unknown nested',
   ],
   [
     'with x as (select 1) update film set title = $1 where id = $2',
@@ -568,8 +571,11 @@ export const POSTGRES: readonly RawCase[] = [
   ['copy film (id, title) from stdin', 'whole film'],
   ['copy film to stdout', 'no effect'],
   ['copy (select * from film) to stdout', 'no effect'],
-  ['copy (delete from film returning *) to stdout', 'whole film'],
-  ['with x as (delete from actor returning id) update film set title = 1', 'whole actor; whole film'],
+  ['copy (delete from film returning *) to stdout', 'delete film where any no image returning nested'],
+  [
+    'with x as (delete from actor returning id) update film set title = 1',
+    'delete actor where any no image returning nested; update film title(=1) where any no image nested',
+  ],
   [
     'merge into film f using actor a on a.id = f.id when matched then update set title = a.name',
     'whole film',
