@@ -7,6 +7,7 @@ import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { DATABASES } from '../support/databases.js';
 import { file } from './subjects/file.js';
 import { memcached } from './subjects/memcached.js';
+import { redis } from './subjects/redis.js';
 import { sql } from './subjects/sql.js';
 
 const memory: LockDriverContract = {
@@ -34,6 +35,7 @@ const CONTRACTS: Readonly<Record<string, Readonly<Record<string, LockDriverContr
   'file.lock-driver.ts': { file },
   'memcached.lock-driver.ts': { memcached },
   'chaos.lock-driver.ts': { 'chaos without faults': chaotic },
+  'redis.lock-driver.ts': { redis },
   'sql.lock-driver.ts': Object.fromEntries(databases),
 };
 
