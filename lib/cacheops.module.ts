@@ -21,6 +21,7 @@ import { type CacheOpsRuntime, createRuntime } from './cacheops.runtime.js';
 import { CacheOpsConfigError } from './cacheops.errors.js';
 import { DEFAULT_DATA_SOURCE, dataSourceToken, findDataSources } from './discovery/data-sources.js';
 import type { EntityRule } from './options/entity-rules.js';
+import { LockService } from './locks/lock.service.js';
 import { CacheOpsService } from './service/cacheops.service.js';
 
 const RUNTIME = Symbol('cacheops.runtime');
@@ -123,8 +124,14 @@ function wired(definition: DynamicModule, dataSources: CacheOpsModuleExtras['dat
     inject: [RUNTIME],
     useFactory: (created: CacheOpsRuntime) => created.service,
   };
-  const providers = [...(definition.providers ?? []), runtime, service];
-  return { ...definition, providers, exports: [...(definition.exports ?? []), CacheOpsService] };
+  const locks: Provider = {
+    provide: LockService,
+    inject: [RUNTIME],
+    useFactory: (created: CacheOpsRuntime) => created.locks,
+  };
+  const providers = [...(definition.providers ?? []), runtime, service, locks];
+  const exports = [...(definition.exports ?? []), CacheOpsService, LockService];
+  return { ...definition, providers, exports };
 }
 
 const isObserved = (name: string, names: readonly string[] | undefined): boolean =>

@@ -2,6 +2,12 @@ import { CacheOpsConfigError } from './cacheops.errors.js';
 import type { OutboxSettings } from './core/outbox.js';
 import type { ProfileRule } from './core/profile.js';
 import type { RedisOption } from './drivers/redis.connection.js';
+import {
+  LOCKS_DEFAULTS,
+  type LocksOptions,
+  parseLocks,
+  type ResolvedLocksOptions,
+} from './locks/locks.options.js';
 import { type EntitiesOption, parseEntityRules } from './options/entity-rules.js';
 import {
   type Duration,
@@ -83,6 +89,8 @@ export interface CacheOpsOptions {
    * and Redis fail together; a relay in each process delivers what is left, and what triggers put there. Default: none.
    */
   readonly outbox?: boolean | OutboxOptions | undefined;
+  /** Locks (`LockService`). They work where `enabled` is `false`, too. */
+  readonly locks?: LocksOptions | undefined;
   /** Default: Nest's `Logger` with the context `CacheOps`. */
   readonly logger?: CacheOpsLogger | undefined;
   /** Whether `CacheOpsService` can be injected without importing the module. Default `true`. */
@@ -98,6 +106,7 @@ export const DEFAULTS = {
   timeouts: { read: '250ms', write: '1s', invalidation: '1s', load: '30s' },
   onRedisFailure: 'degrade',
   pendTtl: '30s',
+  locks: LOCKS_DEFAULTS,
   outbox: false,
   isGlobal: true,
 } as const satisfies CacheOpsOptions;
@@ -119,6 +128,7 @@ export interface ResolvedOptions {
   /** `undefined`: nothing is guarded. */
   readonly versioning: VersioningSettings | undefined;
   readonly outbox: OutboxSettings | undefined;
+  readonly locks: ResolvedLocksOptions;
   readonly logger: CacheOpsLogger | undefined;
   readonly isGlobal: boolean;
 }
@@ -136,6 +146,7 @@ const OPTION_NAMES = [
   'pendTtl',
   'versioning',
   'outbox',
+  'locks',
   'logger',
   'isGlobal',
 ] as const satisfies readonly (keyof CacheOpsOptions)[];
@@ -173,6 +184,7 @@ export function resolveOptions(options: CacheOpsOptions = {}): ResolvedOptions {
     pendTtl: parseDuration('pendTtl', given.pendTtl),
     versioning: given.versioning === undefined ? undefined : parseVersioning(given.versioning),
     outbox: parseOutbox(given.outbox),
+    locks: parseLocks(given.locks, given.redis !== undefined),
     logger: given.logger === undefined ? undefined : parseLogger(given.logger),
     isGlobal: parseBoolean('isGlobal', given.isGlobal),
   });

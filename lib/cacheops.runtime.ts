@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { Logger } from '@nestjs/common';
+import { createLocks } from './cacheops.locks.js';
 import type { CacheOpsLogger, ResolvedOptions } from './cacheops.options.js';
 import { Cache } from './core/cache.js';
 import { CacheContext } from './core/cache-context.js';
@@ -15,6 +16,7 @@ import { MemoryDriver } from './drivers/memory.driver.js';
 import { RedisDriver } from './drivers/redis.driver.js';
 import { SharedBus } from './drivers/shared-bus.js';
 import { Invalidator } from './invalidation/invalidator.js';
+import type { LockService } from './locks/lock.service.js';
 import { CacheOpsService } from './service/cacheops.service.js';
 import { NO_RECORD_VERSIONS, type VersionedSources } from './versioning/record-versions.interface.js';
 
@@ -24,6 +26,7 @@ export interface CacheOpsRuntime {
   readonly logger: CacheOpsLogger;
   readonly sources: VersionedSources;
   readonly service: CacheOpsService;
+  readonly locks: LockService;
   /** Finishes the invalidations under way, while everything is still open. */
   drain(): Promise<void>;
   /** Finishes the invalidations under way, then lets go of the DataSources and the backend. */
@@ -65,18 +68,20 @@ export async function createRuntime(
   const { model } = sources;
   const outboxes = () => sources.outboxes();
   const service = new CacheOpsService({ ...services, driver, model, outboxes, enabled, ttl });
+  const locks = createLocks(options, context, sources);
   const drain = async (): Promise<void> => {
     await invalidator.drain();
     await sources.drain();
   };
   const close = async (): Promise<void> => {
+    await locks.close();
     await cache.close();
     sources.detach();
     await invalidator.drain();
     await driver.close();
     context.dispose();
   };
-  return { options, logger, sources, service, drain, close };
+  return { options, logger, sources, service, locks, drain, close };
 }
 
 interface Backend {
@@ -134,5 +139,6 @@ const NO_SOURCES: VersionedSources = {
   describe: () => [],
   outboxes: () => [],
   drain: async () => undefined,
+  afterEnd: () => false,
   detach: () => undefined,
 };

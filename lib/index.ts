@@ -92,6 +92,7 @@ export type { LockedSection, LockHandle, LockRelease } from './locks/lock-handle
 export type { LockHolderInfo, LockInfo } from './locks/lock-holder.js';
 export type { LockEvent, LockOperation, LockStats } from './locks/lock.instrumentation.js';
 export type { LockNames, LockOptions } from './locks/lock.options.js';
+export type { LocksOptions } from './locks/locks.options.js';
 export { LockService } from './locks/lock.service.js';
 export { MergeConflictError } from './versioning/merge/merge-conflict.error.js';
 export type { ConflictResolver, FieldConflict } from './versioning/merge/three-way.js';

@@ -45,6 +45,11 @@ export interface EntityModel {
   row(entity: object): readonly TableDependency[];
   /** The row of an entity object with every column that is known; throws as `rows` does. */
   image(entity: object): readonly TableDependency[];
+  /**
+   * Reads the row of an entity object again, past the cache, and puts its columns into the object.
+   * @throws CacheOpsDependencyError as `row` does, and when there is no such row
+   */
+  reload(entity: object): Promise<void>;
   /** @returns `undefined` when the value is not a query builder of an observed DataSource */
   explain(builder: object): QueryExplanation | undefined;
 }
@@ -65,6 +70,7 @@ export const NO_ENTITIES: EntityModel = {
   rows: noEntities,
   row: noEntities,
   image: noEntities,
+  reload: async (entity) => noEntities(entity),
   explain: () => undefined,
 };
 
@@ -90,5 +96,10 @@ export interface EntitySources {
   outboxes(): readonly OutboxStats[];
   /** Finishes what is under way, while the DataSources are still open. */
   drain(): Promise<void>;
+  /**
+   * Runs a task when the transaction of an `EntityManager` or `QueryRunner` has ended.
+   * @returns false when none is open there, or its DataSource is not observed; the task was not run
+   */
+  afterEnd(transaction: object, task: () => void): boolean;
   detach(): void;
 }

@@ -13,6 +13,16 @@ export class AmbientTransaction {
     return true;
   }
 
+  /**
+   * Runs a task when the transaction has ended.
+   * @returns false: it is over already, and the task was not run
+   */
+  afterEnd(task: () => void): boolean {
+    if (!this.frames.active) return false;
+    this.frames.afterEnd(task);
+    return true;
+  }
+
   /** Called before the COMMIT takes stock: what comes later would be in no announcement. */
   end(): void {
     this.open = false;

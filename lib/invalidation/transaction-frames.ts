@@ -31,6 +31,7 @@ const newFrame = (name?: string): Frame => ({
  */
 export class TransactionFrames {
   private stack: Frame[] = [];
+  private tasks: (() => void)[] = [];
 
   get active(): boolean {
     return this.stack.length > 0;
@@ -100,8 +101,15 @@ export class TransactionFrames {
   }
 
   /** The transaction ended, and what it wrote is there. */
+  /** Called when COMMIT or ROLLBACK is done. */
   end(): void {
     this.stack = [];
+    for (const task of this.tasks.splice(0)) task();
+  }
+
+  /** Runs a task when the transaction has ended; it must not throw. */
+  afterEnd(task: () => void): void {
+    this.tasks.push(task);
   }
 
   /** The transaction ended, and what it wrote is not there. */

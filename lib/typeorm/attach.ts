@@ -1,4 +1,4 @@
-import type { DataSource } from 'typeorm';
+import type { DataSource, QueryRunner } from 'typeorm';
 import type { CacheOpsLogger } from '../cacheops.options.js';
 import type { GrowingClassRegistry } from '../core/class-registry.js';
 import type { EntityModel, FoundDataSource } from '../core/entity-model.js';
@@ -8,6 +8,7 @@ import { tableToken } from '../core/token.js';
 import { initSqlParser } from '../sql/index.js';
 import { Entities } from './entities.js';
 import { entityClassCodecs } from './entity-class-codecs.js';
+import { connectionOf } from './observe-runner.js';
 import { ObservedDataSource, type ObserveServices } from './observed-data-source.js';
 import type { RecordVersions, VersionedSources } from '../versioning/record-versions.interface.js';
 import { Profiles } from './profiles.js';
@@ -78,6 +79,14 @@ export class ObservedSources implements VersionedSources {
 
   async drain(): Promise<void> {
     await Promise.all(this.observed.map(async ({ outbox }) => outbox?.drain()));
+  }
+
+  afterEnd(transaction: object, task: () => void): boolean {
+    const runner = 'queryRunner' in transaction ? transaction.queryRunner : transaction;
+    const frames = runner ? connectionOf(runner as QueryRunner)?.frames : undefined;
+    if (!frames?.active) return false;
+    frames.afterEnd(task);
+    return true;
   }
 
   detach(): void {

@@ -4,6 +4,8 @@ import type { TableDependency } from '../core/dependencies.js';
 import type { EntityLike, EntityModel, EntitySchemaLike, QueryExplanation } from '../core/entity-model.js';
 import type { TypeOrmCatalog } from './catalog.js';
 import { explainQuery } from './explain.js';
+import { reloadRow } from './reload-row.js';
+
 import type { ObservedDataSource } from './observed-data-source.js';
 import { RowConditions, type RowCondition } from './row-conditions.js';
 
@@ -43,6 +45,12 @@ export class Entities implements EntityModel {
 
   image(entity: object): readonly TableDependency[] {
     return this.instance(entity).flatMap((each) => this.tables(each, [conditionsOf(each).ofRow(entity)]));
+  }
+
+  async reload(entity: object): Promise<void> {
+    this.row(entity);
+    const [found] = this.instance(entity);
+    if (found) await reloadRow(found.observed.dataSource.manager, found.metadata, entity);
   }
 
   explain(builder: object): QueryExplanation | undefined {

@@ -18,7 +18,7 @@ export const LAYERS = {
   cli: ['typeorm'],
   integrations: ['core', 'drivers', 'invalidation'],
   options: ['core', 'versioning'],
-  service: ['core', 'invalidation', 'options'],
+  service: ['core', 'invalidation', 'options', 'locks'],
   testing: ['core', 'drivers', 'near-cache', 'invalidation', 'locks'],
 };
 
