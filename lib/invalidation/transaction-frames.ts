@@ -115,7 +115,7 @@ export class TransactionFrames {
   /** The transaction ended, and what it wrote is not there. */
   rollback(): void {
     undo(this.stack);
-    this.stack = [];
+    this.end();
   }
 
   private find(name: string): number {

@@ -11,7 +11,7 @@ export async function reloadRow(
   entity: object,
 ): Promise<void> {
   const row: ObjectLiteral | null = await manager.findOne(metadata.target, {
-    where: metadata.getEntityIdMap(entity) as FindOptionsWhere<ObjectLiteral>,
+    where: metadata.getEntityIdMap(entity),
     cache: false,
     loadEagerRelations: false,
     withDeleted: true,
