@@ -1,4 +1,4 @@
-import type { EntityManager, EntityMetadata, FindOptionsWhere, ObjectLiteral } from 'typeorm';
+import type { EntityManager, EntityMetadata, ObjectLiteral } from 'typeorm';
 import { CacheOpsDependencyError } from '../cacheops.errors.js';
 
 /**
