@@ -10,6 +10,7 @@ export {
 import { dep, type RowCondition, type RowsDependency } from '../core/entity-dependency.js';
 
 export { SqlLockDriver, type SqlLockDriverOptions } from '../locks/drivers/sql.lock-driver.js';
+export { advisoryLock, type AdvisoryLockOptions } from '../locks/typeorm/advisory-lock.js';
 export { fence, type FencedLock } from '../locks/typeorm/fence.js';
 export { CacheOpsLockTables } from '../locks/typeorm/lock-tables.js';
 
