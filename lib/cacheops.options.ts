@@ -80,6 +80,11 @@ export interface CacheOpsOptions {
   /** How long a writer's marks live if its process dies before it settles. Must outlast any COMMIT. Default `'30s'`. */
   readonly pendTtl?: Duration | undefined;
   /**
+   * By how much a replica may be behind from which factories or other connections read: for so long after a commit what
+   * it changed is not stored. Default: none; queries that are cached are read from the primary.
+   */
+  readonly replicaLag?: Duration | undefined;
+  /**
    * Writes of entities that have a version are refused when the row was modified since it was read
    * (`RecordModifiedError`). Default: writes are as TypeORM makes them. `{}` guards all such entities.
    */
@@ -125,6 +130,8 @@ export interface ResolvedOptions {
   readonly timeouts: Readonly<Record<'read' | 'write' | 'invalidation' | 'load', number>>;
   readonly onRedisFailure: 'degrade' | 'fail';
   readonly pendTtl: number;
+  /** 0: none. */
+  readonly replicaLag: number;
   /** `undefined`: nothing is guarded. */
   readonly versioning: VersioningSettings | undefined;
   readonly outbox: OutboxSettings | undefined;
@@ -144,6 +151,7 @@ const OPTION_NAMES = [
   'timeouts',
   'onRedisFailure',
   'pendTtl',
+  'replicaLag',
   'versioning',
   'outbox',
   'locks',
@@ -155,6 +163,7 @@ const NO_DEFAULTS = {
   redis: undefined,
   entities: [],
   dataSources: undefined,
+  replicaLag: undefined,
   versioning: undefined,
   logger: undefined,
 };
@@ -182,6 +191,7 @@ export function resolveOptions(options: CacheOpsOptions = {}): ResolvedOptions {
     timeouts: parseTimeouts(given.timeouts),
     onRedisFailure: parseChoice('onRedisFailure', given.onRedisFailure, ['degrade', 'fail']),
     pendTtl: parseDuration('pendTtl', given.pendTtl),
+    replicaLag: given.replicaLag === undefined ? 0 : parseTimeout('replicaLag', given.replicaLag),
     versioning: given.versioning === undefined ? undefined : parseVersioning(given.versioning),
     outbox: parseOutbox(given.outbox),
     locks: parseLocks(given.locks, given.redis !== undefined),

@@ -42,8 +42,9 @@ export async function createRuntime(
   const context = new CacheContext(options.enabled);
   const instrumentation = new Instrumentation();
   const { driver, bus } = await openBackend(options, logger);
-  const { pendTtl, onRedisFailure } = options;
-  const invalidator = new Invalidator(driver, context, instrumentation, { pendTtl, onRedisFailure });
+  const { pendTtl, onRedisFailure, replicaLag } = options;
+  const writing = { pendTtl, onRedisFailure, replicaLag };
+  const invalidator = new Invalidator(driver, context, instrumentation, writing);
   const cache = new Cache(driver, context, instrumentation, systemClock, {
     loadTimeout: options.timeouts.load,
     keyspace: options.keyspace,

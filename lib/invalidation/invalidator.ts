@@ -14,6 +14,8 @@ export interface InvalidatorSettings {
   readonly pendTtl: number;
   /** `fail`: a write whose invalidation cannot be announced is refused. `degrade`: it goes ahead, and is made good. */
   readonly onRedisFailure: 'degrade' | 'fail';
+  /** Milliseconds by which a replica that loads read from may be behind: for so long after a change nothing is stored. */
+  readonly replicaLag?: number;
 }
 
 /** Marks that are set; `settle` must follow, whatever became of the commit. */
@@ -89,7 +91,8 @@ export class Invalidator {
   settle(pending: Pending | undefined, delivered?: () => void): void {
     if (!pending) return;
     this.instrumentation.invalidate(pending.tokens);
-    const done: Promise<void> = this.finish(pending)
+    const done: Promise<void> = this.caughtUp(pending)
+      .then(() => this.finish(pending))
       .then(delivered)
       .catch((error: unknown) => this.instrumentation.error('settle', error))
       .finally(() => this.settling.delete(done));
@@ -102,7 +105,8 @@ export class Invalidator {
    */
   async announce(changes: Changes): Promise<void> {
     if (this.context.silent || this.withCommit(changes)) return;
-    await (changes.effects.length === 0 ? this.restamp([...changes.tokens]) : this.apply(changes));
+    const isBare = changes.effects.length === 0 && !this.settings.replicaLag;
+    await (isBare ? this.restamp([...changes.tokens]) : this.apply(changes));
   }
 
   /** @returns false: there is no transaction around the call whose commit could announce it */
@@ -145,6 +149,7 @@ export class Invalidator {
   async apply(changes: Changes): Promise<void> {
     const pending = this.context.silent ? undefined : await this.pend(changes);
     if (!pending) return;
+    if (pending.writer !== undefined && this.settings.replicaLag) return this.settle(pending);
     this.instrumentation.invalidate(pending.tokens);
     await this.delivered('settle', this.finish(pending));
   }
@@ -163,6 +168,19 @@ export class Invalidator {
   /** Waits for the settles under way; for shutdown. */
   async drain(): Promise<void> {
     await Promise.all(this.settling);
+  }
+
+  /**
+   * Waits until the replicas have what was committed: until then the marks keep their readers from storing. What could
+   * not be marked is made stale now, and once more after the wait.
+   */
+  private async caughtUp({ writer, tokens }: Pending): Promise<void> {
+    const { replicaLag = 0 } = this.settings;
+    if (replicaLag === 0) return;
+    if (writer === undefined) await this.driver.restamp(tokens).catch(() => undefined);
+    await new Promise<void>((resolve) => {
+      setTimeout(resolve, replicaLag).unref();
+    });
   }
 
   private finish({ writer, tokens, tables }: Pending): Promise<void> {
@@ -184,7 +202,8 @@ export class Invalidator {
 
   private async mark(changes: Changes, complete?: Complete): Promise<Pending> {
     const writer = newStamp();
-    const { pendTtl: ttl } = this.settings;
+    const { pendTtl, replicaLag = 0 } = this.settings;
+    const ttl = pendTtl + replicaLag;
     const send: Send = (tokens, registries) => this.driver.pend({ writer, tokens, registries, ttl });
     const sent = await this.agreed(changes, send, complete);
     return { writer, ...sent };

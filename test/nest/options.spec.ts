@@ -22,6 +22,7 @@ describe('what is accepted', () => {
       timeouts: { read: 250, write: 1_000, invalidation: 1_000, load: 30_000 },
       onRedisFailure: 'degrade',
       pendTtl: 30_000,
+      replicaLag: 0,
       locks: { driver: 'memory', ttl: 10_000, wait: 5_000, timeout: 1_000 },
       logger: undefined,
       isGlobal: true,
@@ -39,6 +40,7 @@ describe('what is accepted', () => {
       'dataSources',
       'timeouts',
       'pendTtl',
+      'replicaLag',
     ];
     const none = Object.fromEntries(names.map((name) => [name, undefined]));
     expect(resolveOptions(none)).toEqual(resolveOptions());
@@ -114,6 +116,7 @@ describe('what is refused', () => {
     ['ttl: NaN', { ttl: NaN }, 'ttl', /got NaN/],
     ['ttl: negative', { ttl: '-1h' }, 'ttl', /got "-1h"/],
     ['ttl: for ever', { ttl: Infinity }, 'ttl', /got Infinity/],
+    ['replicaLag', { replicaLag: 0 }, 'replicaLag', /more than 0 ms/],
     ['ttl: null', { ttl: null }, 'ttl', /got null/],
     ['a timeout that no timer can wait', { timeouts: { load: '30d' } }, 'timeouts.load', /at most 24 days/],
     ['an unknown timeout', { timeouts: { reed: 1 } }, 'timeouts.reed', /Did you mean read\?/],
