@@ -14,6 +14,9 @@ export interface CacheOpsModuleExtras {
   dataSources?: readonly string[] | undefined;
 }
 
+/** Token of the `RecordVersions` of the application; `null` while the option `enabled` is `false`. */
+export const RECORD_VERSIONS = Symbol('cacheops.record-versions');
+
 /** The extras as the module sees them. */
 export const EXTRAS = Symbol('cacheops.extras');
 

@@ -15,6 +15,7 @@ import {
   ConfigurableModuleClass,
   EXTRAS,
   RAW_OPTIONS,
+  RECORD_VERSIONS,
 } from './cacheops.module-definition.js';
 import { type CacheOpsOptions, resolveOptions } from './cacheops.options.js';
 import { type CacheOpsRuntime, createRuntime } from './cacheops.runtime.js';
@@ -129,8 +130,13 @@ function wired(definition: DynamicModule, dataSources: CacheOpsModuleExtras['dat
     inject: [RUNTIME],
     useFactory: (created: CacheOpsRuntime) => created.locks,
   };
-  const providers = [...(definition.providers ?? []), runtime, service, locks];
-  const exports = [...(definition.exports ?? []), CacheOpsService, LockService];
+  const versions: Provider = {
+    provide: RECORD_VERSIONS,
+    inject: [RUNTIME],
+    useFactory: ({ options, sources }: CacheOpsRuntime) => (options.enabled ? sources.versions : null),
+  };
+  const providers = [...(definition.providers ?? []), runtime, service, locks, versions];
+  const exports = [...(definition.exports ?? []), CacheOpsService, LockService, RECORD_VERSIONS];
   return { ...definition, providers, exports };
 }
 

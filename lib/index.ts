@@ -96,3 +96,11 @@ export type { LocksOptions } from './locks/locks.options.js';
 export { LockService } from './locks/lock.service.js';
 export { MergeConflictError } from './versioning/merge/merge-conflict.error.js';
 export type { ConflictResolver, FieldConflict } from './versioning/merge/three-way.js';
+export { type Problem, ProblemException } from './interceptors/problem.js';
+export { RecordModifiedFilter } from './interceptors/record-modified.filter.js';
+export type { ShownValues } from './interceptors/shown-values.js';
+export { IfMatch, VersionedResource } from './interceptors/versioned-resource.decorator.js';
+export type {
+  VersionedRequest,
+  VersionedResourceOptions,
+} from './interceptors/versioned-resource.metadata.js';
