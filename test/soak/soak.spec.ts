@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import { BACKENDS } from './locks/backends.js';
+import { type BackendKind, BACKENDS } from './locks/backends.js';
 import { LockSoak } from './locks/lock-soak.js';
 import { main } from './run.js';
 
@@ -18,8 +18,8 @@ it.each(BACKENDS.map((kind) => [kind.name, kind] as const))(
 );
 
 it('notices what fence() prevents', async () => {
-  const [kind] = BACKENDS;
-  const soak = new LockSoak(kind as (typeof BACKENDS)[number], {
+  const file = BACKENDS.find(({ name }) => name === 'file') as BackendKind;
+  const soak = new LockSoak(file, {
     processes: 4,
     fenced: false,
     blocks: 0.5,
@@ -32,6 +32,6 @@ it('says how it is called', async () => {
   const error = jest.spyOn(console, 'error').mockReturnValue();
   expect(await main(['nothing'])).toBe(2);
   expect(await main(['locks', '--seconds', 'x'])).toBe(2);
-  expect(error.mock.calls.flat().join()).toContain('npm run soak -- [locks:file');
+  expect(error.mock.calls.flat().join()).toContain('npm run soak -- [locks:redis');
   error.mockRestore();
 });

@@ -7,6 +7,7 @@ import { mariadb } from '../../support/servers/mariadb.mjs';
 import { memcached } from '../../support/servers/memcached.mjs';
 import { ownedName } from '../../support/servers/owner.mjs';
 import { postgres } from '../../support/servers/postgres.mjs';
+import { redis } from '../../support/servers/redis.mjs';
 import type { DriverConfig } from './drivers.js';
 
 /** Where the locks of one soak live: a server of its own, where there is one. */
@@ -28,12 +29,26 @@ export interface BackendKind {
   start(): Promise<Backend>;
 }
 
-const onServer = async (server: Server, config: (url: string) => DriverConfig): Promise<Backend> => {
-  const { url, restart, stop } = await ownServer(server);
+const onServer = async (
+  server: Server,
+  config: (url: string) => DriverConfig,
+  ...extra: readonly string[]
+): Promise<Backend> => {
+  const { url, restart, stop } = await ownServer(server, ...extra);
   return { driver: config(url), restart, stop };
 };
 
+/** Redis writes each command through before it answers: what was granted survives a crash. */
+const REDIS_KEEPS = ['--appendonly', 'yes', '--appendfsync', 'always'];
+
 export const BACKENDS: readonly BackendKind[] = [
+  {
+    name: 'redis',
+    forgets: false,
+    work: 'postgres',
+    ttl: 500,
+    start: () => onServer(redis, (url) => ({ kind: 'redis', url }), ...REDIS_KEEPS),
+  },
   {
     name: 'file',
     forgets: false,
