@@ -152,5 +152,6 @@ function topology({ options, sources }: CacheOpsRuntime): string {
     options.redis === undefined ? `memory of this process (${options.memory.maxBytes} bytes)` : 'Redis';
   const prefix = options.redis === undefined ? '' : ` under ${JSON.stringify(options.prefix)}`;
   const observed = sources.describe().join(', ') || 'none';
-  return `Cache in ${backend}${prefix}; default ttl ${options.ttl} ms; DataSources: ${observed}`;
+  const near = options.near && `; near cache of ${options.near.maxBytes} bytes, ${options.near.mode}`;
+  return `Cache in ${backend}${prefix}${near ?? ''}; default ttl ${options.ttl} ms; DataSources: ${observed}`;
 }

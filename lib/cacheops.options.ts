@@ -20,6 +20,7 @@ import {
   parseTimeout,
   ROOT,
 } from './options/parse.js';
+import { type NearOption, type NearSettings, parseNear } from './options/near.js';
 import { parseVersioning, type VersioningOptions } from './options/version-rules.js';
 import type { VersioningSettings } from './versioning/version-policy.js';
 
@@ -60,6 +61,11 @@ export interface CacheOpsOptions {
     /** Number of bytes, or text such as `'64mb'`. Default `'64mb'`. */
     readonly maxBytes?: number | string | undefined;
   };
+  /**
+   * Keeps decoded results in this process too, in front of the backend: a hit there costs no command (`'tracked'`) or a
+   * small one (`'checked'`). Default `false`: a tracked hit may be a moment behind a commit of another process.
+   */
+  readonly near?: false | NearOption | undefined;
   /**
    * Put before every key in the backend. As a function (per tenant, say) it is called at each read, and its text
    * becomes a part of the entry's key only: a write invalidates for all. Default `'cacheops:'`.
@@ -106,6 +112,7 @@ export interface CacheOpsOptions {
 export const DEFAULTS = {
   enabled: true,
   memory: { maxBytes: '64mb' },
+  near: false,
   prefix: 'cacheops:',
   ttl: '1h',
   timeouts: { read: '250ms', write: '1s', invalidation: '1s', load: '30s' },
@@ -121,6 +128,7 @@ export interface ResolvedOptions {
   readonly enabled: boolean;
   readonly redis: RedisOption | undefined;
   readonly memory: { readonly maxBytes: number };
+  readonly near: NearSettings | undefined;
   readonly prefix: string;
   /** Part of the entry keys that is asked for at each read. */
   readonly keyspace: (() => string) | undefined;
@@ -144,6 +152,7 @@ const OPTION_NAMES = [
   'enabled',
   'redis',
   'memory',
+  'near',
   'prefix',
   'ttl',
   'entities',
@@ -183,6 +192,7 @@ export function resolveOptions(options: CacheOpsOptions = {}): ResolvedOptions {
     enabled: parseBoolean('enabled', given.enabled),
     redis: given.redis === undefined ? undefined : parseRedis(given.redis),
     memory: parseMemory(given.memory),
+    near: given.near === false ? undefined : parseNear(given.near),
     prefix: typeof given.prefix === 'function' ? DEFAULTS.prefix : parsePrefix(given.prefix),
     keyspace: typeof given.prefix === 'function' ? (given.prefix as () => string) : undefined,
     ttl,

@@ -12,11 +12,14 @@ import type { ProfileRule } from './core/profile.js';
 import { createSerializer } from './core/serializer.js';
 import type { CacheDriver } from './drivers/cache-driver.interface.js';
 import { GuardedDriver, type GuardState } from './drivers/guarded.driver.js';
+import type { BusSource } from './drivers/bus.interface.js';
 import { MemoryDriver } from './drivers/memory.driver.js';
 import { RedisDriver } from './drivers/redis.driver.js';
 import { SharedBus } from './drivers/shared-bus.js';
 import { Invalidator } from './invalidation/invalidator.js';
 import type { LockService } from './locks/lock.service.js';
+import { NearDriver } from './near-cache/near.driver.js';
+import type { NearSettings } from './options/near.js';
 import { CacheOpsService } from './service/cacheops.service.js';
 import { NO_RECORD_VERSIONS, type VersionedSources } from './versioning/record-versions.interface.js';
 
@@ -41,7 +44,7 @@ export async function createRuntime(
   const logger = options.logger ?? new Logger('CacheOps');
   const context = new CacheContext(options.enabled);
   const instrumentation = new Instrumentation();
-  const { driver, bus } = await openBackend(options, logger);
+  const { driver, bus } = await openBackend(options, logger, instrumentation);
   const { pendTtl, onRedisFailure, replicaLag } = options;
   const writing = { pendTtl, onRedisFailure, replicaLag };
   const invalidator = new Invalidator(driver, context, instrumentation, writing);
@@ -91,12 +94,17 @@ interface Backend {
   readonly bus: SharedBus;
 }
 
-async function openBackend(options: ResolvedOptions, logger: CacheOpsLogger): Promise<Backend> {
-  const { redis, prefix, memory, timeouts } = options;
+async function openBackend(
+  options: ResolvedOptions,
+  logger: CacheOpsLogger,
+  instrumentation: Instrumentation,
+): Promise<Backend> {
+  const { redis, prefix, memory, timeouts, near } = options;
   // Switched off, nothing reaches the driver.
   if (!options.enabled || redis === undefined) {
     const driver = new MemoryDriver({ maxBytes: memory.maxBytes });
-    return { driver, bus: new SharedBus(driver) };
+    const bus = new SharedBus(driver);
+    return { driver: options.enabled && near ? nearDriver(driver, bus, near, instrumentation) : driver, bus };
   }
   const inner = await RedisDriver.create({ redis, prefix });
   const driver = new GuardedDriver(inner, {
@@ -107,7 +115,18 @@ async function openBackend(options: ResolvedOptions, logger: CacheOpsLogger): Pr
   });
   // So that the first requests already find a cache; a server that is away ends this wait by its timeout.
   await driver.probe();
-  return { driver, bus: new SharedBus(inner) };
+  const bus = new SharedBus(inner);
+  return { driver: near ? nearDriver(driver, bus, near, instrumentation) : driver, bus };
+}
+
+function nearDriver(
+  driver: CacheDriver,
+  bus: BusSource,
+  { maxBytes, mode, maxLag }: NearSettings,
+  instrumentation: Instrumentation,
+): CacheDriver {
+  const onClear = instrumentation.clear.bind(instrumentation);
+  return new NearDriver(driver, { maxBytes, maxLag, onClear, bus: mode === 'tracked' ? bus : undefined });
 }
 
 function tell(logger: CacheOpsLogger, state: GuardState, error: unknown): void {

@@ -25,12 +25,15 @@ export type {
   RefuseReason,
 } from './core/instrumentation.js';
 export type { OutboxStats } from './core/outbox.js';
+export type { BusLoss } from './drivers/bus.interface.js';
+export type { NearLoss, NearStats } from './drivers/near-entries.interface.js';
 export { CACHE_OPS, type CacheOp } from './core/profile.js';
 export type { RedisClient, RedisConnectionOptions, RedisOption } from './drivers/redis.connection.js';
 export { FileLockDriver, type FileLockDriverOptions } from './locks/drivers/file.lock-driver.js';
 export { FenceError } from './locks/fence.error.js';
 export type { EntitiesOption, EntityProfile, EntityRule } from './options/entity-rules.js';
 export type { Duration } from './options/parse.js';
+export type { NearOption } from './options/near.js';
 export type { RefillOptions } from './options/refill.js';
 export type { EntityVersioning, EntityVersioningRule, VersioningOptions } from './options/version-rules.js';
 export {

@@ -60,6 +60,11 @@ export class CacheContext {
     return this.storage.getStore()?.transaction;
   }
 
+  /** Whether a load is running: what it reads must not be older than the stamps that were pinned for it (law 1). */
+  get loading(): boolean {
+    return this.storage.getStore()?.fill !== undefined;
+  }
+
   /** Takes the reads of the load that is running, if its value is to depend on them. */
   get trace(): ReadTrace | undefined {
     return this.storage.getStore()?.fill?.trace;

@@ -1,4 +1,4 @@
-import type { BusDriver } from '../drivers/bus.interface.js';
+import type { BusSource } from '../drivers/bus.interface.js';
 import type { CacheDriver, ReadReply, TableShape, TokenState } from '../drivers/cache-driver.interface.js';
 import type { CacheContext } from './cache-context.js';
 import type { Clock } from './clock.js';
@@ -6,7 +6,7 @@ import type { Dependencies } from './dependencies.js';
 import { openEntry } from './entry.js';
 import { Filler, unseen } from './fill.js';
 import { inspectEntry, type Inspection } from './inspection.js';
-import type { Instrumentation } from './instrumentation.js';
+import type { CacheSource, Instrumentation } from './instrumentation.js';
 import { LEASE, Leases, type LeaseSettings } from './lease.js';
 import {
   type Found,
@@ -18,6 +18,7 @@ import {
   type Peek,
   type Servable,
 } from './lookup.js';
+import { NearReads, NOTHING, UNAVAILABLE } from './near-reads.js';
 import type { StampedTokens } from './read-trace.js';
 import { RecordedReads, type RecordedReply } from './recorded-reads.js';
 import { conditionOf } from './refill.js';
@@ -38,7 +39,7 @@ export interface CacheSettings {
   /** Default: `LEASE`. */
   readonly lease?: LeaseSettings;
   /** Wakes those who wait for a load of another process; without it they look from time to time. */
-  readonly bus?: Pick<BusDriver, 'openBus'> | undefined;
+  readonly bus?: BusSource | undefined;
 }
 
 /**
@@ -53,6 +54,7 @@ export interface CacheSettings {
  */
 export class Cache {
   private readonly flights = new SingleFlight<Landed<unknown>>();
+  private readonly near: NearReads;
   private readonly recorded: RecordedReads;
   private readonly filler: Filler;
   private readonly leases: Leases;
@@ -71,6 +73,7 @@ export class Cache {
     const tick = flights.tick.bind(flights);
     const read = this.tryRead.bind(this);
     const filler = new Filler({ driver, context, instrumentation, clock, tick, loadTimeout, onShapes });
+    this.near = new NearReads(driver.near, context, instrumentation);
     this.recorded = new RecordedReads(driver);
     this.filler = filler;
     const leases = new Leases(driver, lease, bus);
@@ -83,8 +86,16 @@ export class Cache {
   async getOrSet<T>(asked: Lookup<T>): Promise<T> {
     const key = this.context.bypass ? undefined : this.place(asked.key);
     if (key === undefined) return asked.load();
+    const near = this.near.now(key, asked);
+    if (near !== NOTHING) return near;
     const lookup = key === asked.key ? asked : { ...asked, key };
     const startedAt = this.flights.tick();
+    const checking = this.near.checked(lookup);
+    if (checking) {
+      const checked = await checking;
+      if (checked === UNAVAILABLE) return this.loadOnly(lookup);
+      if (checked !== NOTHING) return checked;
+    }
     const found = await this.tryRead(lookup);
     if (found === undefined) return this.loadOnly(lookup);
     if (isServable(found)) return this.serve(lookup, found, startedAt);
@@ -104,14 +115,20 @@ export class Cache {
   async peek<T>(asked: Peek<T>): Promise<T | undefined> {
     const key = this.context.bypass ? undefined : this.place(asked.key);
     if (key === undefined) return undefined;
-    const found = await this.tryRead({ ...asked, key });
-    if (isServable(found)) {
-      this.hit({ ...asked, key }, found);
-      this.report(found.basis);
-      return found.value;
+    const near = this.near.now(key, asked);
+    if (near !== NOTHING) return near;
+    const lookup = { ...asked, key };
+    const checking = this.near.checked(lookup);
+    if (checking) {
+      const checked = await checking;
+      if (checked === UNAVAILABLE) return this.missed(lookup);
+      if (checked !== NOTHING) return checked;
     }
-    this.instrumentation.miss(key, asked.label);
-    return undefined;
+    const found = await this.tryRead(lookup);
+    if (!isServable(found)) return this.missed(lookup);
+    this.hit(lookup, found);
+    this.report(found.basis);
+    return found.value;
   }
 
   /** Stores a value that is there already, under stamps that are pinned now. Wins over loads that are under way. */
@@ -128,7 +145,8 @@ export class Cache {
   async inspect(asked: string, tokens: readonly Token[]): Promise<Inspection | undefined> {
     const key = this.place(asked);
     if (key === undefined) return undefined;
-    return inspectEntry(await this.recorded.read(key, tokens));
+    const source = this.near.has(key) ? 'near' : this.source;
+    return inspectEntry(await this.recorded.read(key, tokens), source);
   }
 
   /** The whole key of an entry; `undefined` when the keyspace cannot be told, and then nothing may be shared. */
@@ -189,6 +207,10 @@ export class Cache {
     }
   }
 
+  private get source(): CacheSource {
+    return this.driver.capabilities.shared ? 'shared' : 'memory';
+  }
+
   private async serve<T>(lookup: Lookup<T>, found: Servable<T>, startedAt: number): Promise<T> {
     this.hit(lookup, found);
     this.report(found.basis);
@@ -196,9 +218,13 @@ export class Cache {
   }
 
   private hit<T>({ key, label, onHit }: Peek<T>, { condition }: Servable<T>): void {
-    const source = this.driver.capabilities.shared ? 'shared' : 'memory';
+    const { source } = this;
     this.instrumentation.hit(key, label, source, condition === 'stale');
     onHit?.(source);
+  }
+
+  private missed({ key, label }: Peek<unknown>): undefined {
+    this.instrumentation.miss(key, label);
   }
 
   /** The value of a load under way, if it may be used, else of one that begins now. */

@@ -93,6 +93,13 @@ export const hasGrace = (entry: Buffer): boolean => entry[GRACE_AT] === 1;
 /** Wall clock. */
 export const endOf = (entry: Buffer): number => entry.readDoubleBE(CREATED_AT) + entry.readDoubleBE(LIFE_AT);
 
+/**
+ * Milliseconds until its end. Never longer than its whole life: the clock of the process that stored it may be ahead.
+ * @param now wall clock
+ */
+export const lifeLeft = (entry: Buffer, now: number): number =>
+  Math.min(endOf(entry) - now, entry.readDoubleBE(LIFE_AT));
+
 export const costOf = (entry: Buffer): number => entry.readFloatBE(COST_AT);
 
 export function openEntry(entry: Buffer): EntryView {

@@ -1,4 +1,5 @@
 import { isEntry, isFresh, openEntry, stampsOf } from './entry.js';
+import type { CacheSource } from './instrumentation.js';
 import type { RecordedReply } from './recorded-reads.js';
 import type { Token } from './token.js';
 
@@ -12,11 +13,16 @@ export interface Inspection {
   readonly bytes: number;
   /** Whether a reader would be served. */
   readonly fresh: boolean;
+  /** From where: this process, if it keeps the entry in its near cache as well. */
+  readonly source: CacheSource;
   readonly tokens: readonly { readonly token: Token; readonly state: TokenFate }[];
 }
 
 /** @returns `undefined` when there is no entry */
-export function inspectEntry({ entry, states, asked }: RecordedReply): Inspection | undefined {
+export function inspectEntry(
+  { entry, states, asked }: RecordedReply,
+  source: CacheSource,
+): Inspection | undefined {
   if (entry === undefined || !isEntry(entry)) return undefined;
   const stamps = stampsOf(entry);
   const fate = (i: number): TokenFate => {
@@ -30,6 +36,7 @@ export function inspectEntry({ entry, states, asked }: RecordedReply): Inspectio
     createdAt: new Date(createdAt),
     bytes: payload.length,
     fresh: isFresh(entry, states),
+    source,
     tokens: asked.map((token, i) => ({ token, state: fate(i) })),
   };
 }

@@ -1,3 +1,5 @@
+import type { NearLoss } from '../drivers/near-entries.interface.js';
+
 /** Where a value came from. */
 export type CacheSource = 'near' | 'memory' | 'shared';
 
@@ -34,6 +36,11 @@ export type CacheEvent =
     }
   | { readonly type: 'invalidate'; readonly tokens: readonly string[] }
   | { readonly type: 'expire'; readonly tokens: readonly string[] }
+  | {
+      readonly type: 'clear';
+      /** Why the near cache of this process forgot everything. */
+      readonly reason: NearLoss;
+    }
   | { readonly type: 'error'; readonly operation: string; readonly error: unknown };
 
 export type CacheListener = (event: CacheEvent) => void;
@@ -43,6 +50,8 @@ export interface CacheStats {
   readonly hits: number;
   /** Hits in grace. */
   readonly staleHits: number;
+  /** Hits in the near cache of this process. */
+  readonly nearHits: number;
   readonly misses: number;
   readonly stores: number;
   readonly refused: number;
@@ -64,6 +73,7 @@ export class Instrumentation {
   private readonly counts = {
     hits: 0,
     staleHits: 0,
+    nearHits: 0,
     misses: 0,
     stores: 0,
     refused: 0,
@@ -90,6 +100,7 @@ export class Instrumentation {
   hit(key: string, label: string, source: CacheSource, stale = false): void {
     this.counts.hits++;
     if (stale) this.counts.staleHits++;
+    if (source === 'near') this.counts.nearHits++;
     if (this.listeners.length > 0) this.emit({ type: 'hit', key, label, source, ...(stale && { stale }) });
   }
 
@@ -122,6 +133,10 @@ export class Instrumentation {
   invalidate(tokens: readonly string[]): void {
     this.counts.invalidations++;
     if (this.listeners.length > 0) this.emit({ type: 'invalidate', tokens });
+  }
+
+  clear(reason: NearLoss): void {
+    if (this.listeners.length > 0) this.emit({ type: 'clear', reason });
   }
 
   error(operation: string, error: unknown): void {

@@ -1,4 +1,5 @@
 import type { NearForm } from '../drivers/near-entries.interface.js';
+import type { NearCodec } from './lookup.js';
 
 /** What has to be done to copy a value that is not a primitive: which of its members are none either. */
 type CopyPlan =
@@ -43,6 +44,25 @@ export class KeptValue implements NearForm {
     return this.frozen ? this.value : copyOf(this.value, this.plan);
   }
 }
+
+/** The near half of a codec whose values may be plain data. @param decode makes new objects each time */
+export function nearValues<T>(decode: (payload: Buffer) => T): NearCodec<T> {
+  return {
+    open: (payload) => KeptValue.of(decode(payload)),
+    make: (form) => (form as KeptValue).copy() as T,
+  };
+}
+
+/** The same for callers that share one frozen value where they can. */
+export function nearFrozen(decode: (payload: Buffer) => unknown): NearCodec<unknown> {
+  return {
+    open: (payload) => KeptValue.of(decode(payload)),
+    make: (form) => (form as KeptValue).shared(),
+  };
+}
+
+/** The value, deeply frozen if it can be: plain data without dates. */
+export const frozen = (value: unknown): unknown => KeptValue.of(value)?.shared() ?? value;
 
 function copyOf(value: unknown, plan: CopyPlan): unknown {
   if (plan.kind === 'date') return new Date((value as Date).getTime());

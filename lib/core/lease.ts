@@ -1,4 +1,4 @@
-import type { BusDriver, BusListener, InvalidationBus } from '../drivers/bus.interface.js';
+import type { BusSource, BusListener, InvalidationBus } from '../drivers/bus.interface.js';
 import type { CacheDriver } from '../drivers/cache-driver.interface.js';
 import { newStamp } from './stamp.js';
 import { leaseToken, type Token } from './token.js';
@@ -40,7 +40,7 @@ export class Leases {
   constructor(
     private readonly driver: Pick<CacheDriver, 'lease' | 'unlease'>,
     private readonly settings: LeaseSettings,
-    private readonly buses: Pick<BusDriver, 'openBus'> | undefined,
+    private readonly buses: BusSource | undefined,
   ) {}
 
   /**

@@ -1,4 +1,5 @@
 import type { TokenState } from '../drivers/cache-driver.interface.js';
+import type { NearForm } from '../drivers/near-entries.interface.js';
 import type { Dependencies } from './dependencies.js';
 import type { CacheSource } from './instrumentation.js';
 import type { StampedTokens } from './read-trace.js';
@@ -9,6 +10,15 @@ export interface Codec<T> {
   /** @returns `undefined` when the value may not be stored; throws when it cannot be */
   encode(value: T): Buffer | undefined;
   decode(payload: Buffer): T;
+  /** The two halves of `decode`, for entries that stay in this process. Default: `decode` each time. */
+  readonly near?: NearCodec<T>;
+}
+
+export interface NearCodec<T> {
+  /** Once; what it returns is kept and never handed out. `undefined`: the payload is kept, and decoded each time. */
+  open(payload: Buffer): NearForm | undefined;
+  /** At each hit: makes new objects, or frozen ones. */
+  make(form: NearForm): T;
 }
 
 /** One cached computation. */

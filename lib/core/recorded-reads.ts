@@ -1,6 +1,6 @@
 import type { CacheDriver, ReadReply } from '../drivers/cache-driver.interface.js';
 import { isEntry, openEntry } from './entry.js';
-import type { Token } from './token.js';
+import { coversTokens, sameTokens, type Token } from './token.js';
 
 export interface RecordedReply extends ReadReply {
   /** The tokens whose states these are: the entry's own list, or those asked for. */
@@ -21,13 +21,13 @@ export class RecordedReads {
   /** @param least what the reader depends on in any case; an entry whose list lacks one of these is not returned */
   async read(key: string, least: readonly Token[]): Promise<RecordedReply> {
     const hint = this.hints.get(key);
-    const asked = hint && covers(hint, least) ? hint : least;
+    const asked = hint && coversTokens(hint, least) ? hint : least;
     const reply = await this.driver.read(key, asked);
     const own = ownTokens(reply);
-    if (own === undefined || same(own, asked)) return this.checked(key, reply, asked, least);
+    if (own === undefined || sameTokens(own, asked)) return this.checked(key, reply, asked, least);
     const second = await this.driver.read(key, own);
     const still = ownTokens(second);
-    const entry = still && same(still, own) ? second.entry : undefined;
+    const entry = still && sameTokens(still, own) ? second.entry : undefined;
     return this.checked(key, { entry, states: second.states }, own, least);
   }
 
@@ -38,7 +38,7 @@ export class RecordedReads {
     least: readonly Token[],
   ): RecordedReply {
     this.hints.delete(key);
-    if (reply.entry === undefined || !covers(asked, least))
+    if (reply.entry === undefined || !coversTokens(asked, least))
       return { entry: undefined, states: reply.states, asked };
     this.hints.set(key, asked);
     if (this.hints.size > MAX_HINTS) this.hints.delete(this.hints.keys().next().value as string);
@@ -48,9 +48,3 @@ export class RecordedReads {
 
 const ownTokens = ({ entry }: ReadReply): readonly Token[] | undefined =>
   entry && isEntry(entry) ? openEntry(entry).tokens : undefined;
-
-const covers = (tokens: readonly Token[], least: readonly Token[]): boolean =>
-  tokens === least || least.every((token) => tokens.includes(token));
-
-const same = (a: readonly Token[], b: readonly Token[]): boolean =>
-  a.length === b.length && a.every((token, i) => token === b[i]);

@@ -19,6 +19,17 @@ export type Token = string;
 /** The token every entry depends on. */
 export const EVERYTHING: Token = '*';
 
+/** Whether the list holds all of `least`. */
+export const coversTokens = (tokens: readonly Token[], least: readonly Token[]): boolean =>
+  tokens === least || least.every((token) => tokens.includes(token));
+
+export function sameTokens(one: readonly Token[], other: readonly Token[]): boolean {
+  if (one === other) return true;
+  if (one.length !== other.length) return false;
+  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
+  return true;
+}
+
 const MAX_CONDITION_LENGTH = 160;
 
 export const tableToken = (table: string): Token => `t:{${table}}`;

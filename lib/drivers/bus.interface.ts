@@ -1,5 +1,4 @@
 import type { Token } from '../core/token.js';
-import type { CacheDriver } from './cache-driver.interface.js';
 
 /** Why messages may have been missed. */
 export type BusLoss = 'disconnected' | 'gap' | 'flushed' | 'late';
@@ -29,7 +28,7 @@ export interface BusOptions {
 }
 
 /** A driver whose backend tells every process what was invalidated. */
-export interface BusDriver extends CacheDriver {
+export interface BusSource {
   /** @returns at once; `joined` is told when the listener hears everything */
   openBus(listener: BusListener, options: BusOptions): InvalidationBus;
 }

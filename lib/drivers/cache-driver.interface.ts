@@ -1,5 +1,6 @@
 import type { Stamp } from '../core/stamp.js';
 import type { Token } from '../core/token.js';
+import type { NearEntries } from './near-entries.interface.js';
 
 /** What a token carries at the moment: a stamp, `'pending'` while a writer holds a mark on it, or nothing. */
 export type TokenState = Stamp | 'pending' | undefined;
@@ -80,6 +81,8 @@ export interface ExpireRequest {
 export interface CacheDriver {
   /** `shared`: other processes see the same data. */
   readonly capabilities: { readonly shared: boolean };
+  /** Entries that stay in this process, if the driver keeps any. */
+  readonly near?: NearEntries;
 
   /** Reads an entry and the states of the tokens together, as of one moment. */
   read(key: string, tokens: readonly Token[]): Promise<ReadReply>;

@@ -1,8 +1,9 @@
 import { type Clock, systemClock } from '../core/clock.js';
 import { leaseToken, type Token, tableToken } from '../core/token.js';
 import { CacheOpsConfigError } from '../cacheops.errors.js';
-import type { BusDriver, BusListener, InvalidationBus } from './bus.interface.js';
+import type { BusSource, BusListener, InvalidationBus } from './bus.interface.js';
 import type {
+  CacheDriver,
   ExpireRequest,
   LeaseRequest,
   PendRequest,
@@ -35,7 +36,7 @@ const STAMP_SHARE = 0.5;
  *
  * Buffers that `read` returns are the stored ones and must not be modified.
  */
-export class MemoryDriver implements BusDriver {
+export class MemoryDriver implements CacheDriver, BusSource {
   readonly capabilities = { shared: false };
   protected readonly entries = new MemoryEntries();
   protected readonly stamps: MemoryStamps;

@@ -1,4 +1,20 @@
+import type { Stamp } from '../core/stamp.js';
 import type { Token } from '../core/token.js';
+import type { BusLoss } from './bus.interface.js';
+
+/** Why everything was forgotten: the bus lost messages, or the backend went away. */
+export type NearLoss = BusLoss | 'interrupted';
+
+export interface NearStats {
+  readonly entries: number;
+  /** Counted against `maxBytes`. */
+  readonly bytes: number;
+  readonly maxBytes: number;
+  /** Entries that had to leave for others. */
+  readonly evictions: number;
+  /** How often everything was forgotten. */
+  readonly clears: number;
+}
 
 /** What a codec made of a payload to keep it: values are made from it faster than from the payload. */
 export interface NearForm {
@@ -10,12 +26,14 @@ export interface NearForm {
 export interface NearEntry {
   /** What it depends on, in the order of the entry. */
   readonly tokens: readonly Token[];
-  /** Set by `open`; a key always has the same codec. */
-  readonly form: NearForm | undefined;
+  /** Under what it was stored, in the same order. */
+  stamps(): readonly Stamp[];
+  /** What `open` was given; `undefined`: nothing yet. All readers of a key use the same codec. */
+  readonly form: NearForm | 'none' | undefined;
   /** What was stored; empty once there is a form. */
   payload(): Buffer;
-  /** Keeps the form in the place of the payload. */
-  open(form: NearForm): void;
+  /** Keeps the form in the place of the payload; `'none'`: the payload stays, because it has no better form. */
+  open(form: NearForm | 'none'): void;
 }
 
 /** Entries that are kept in this process. */
@@ -28,4 +46,5 @@ export interface NearEntries {
    * fresh. Rejects when the backend fails.
    */
   verified(key: string): Promise<NearEntry | undefined> | undefined;
+  stats(): NearStats;
 }

@@ -12,7 +12,7 @@ import type {
   TokenState,
   WriteRequest,
 } from './cache-driver.interface.js';
-import type { BusDriver, BusListener, BusOptions, InvalidationBus } from './bus.interface.js';
+import type { BusSource, BusListener, BusOptions, InvalidationBus } from './bus.interface.js';
 import type { ConnectedDriver, ConnectionEvent } from './connected-driver.interface.js';
 import { WriteBatch } from './redis.batch.js';
 import { RedisBus } from './redis.bus.js';
@@ -49,7 +49,7 @@ const EXCLAMATION = 0x21;
  * Cache in Redis 6.2+ or Valkey. A read of an entry or of stamps is one MGET, a removal one UNLINK, everything else one EVALSHA; deadlines are
  * taken from the clock of the server.
  */
-export class RedisDriver implements ConnectedDriver, BusDriver {
+export class RedisDriver implements ConnectedDriver, BusSource {
   readonly capabilities = { shared: true };
   readonly #client: RedisClient;
   readonly #prefix: string;

@@ -1,4 +1,4 @@
-import type { BusDriver, BusListener, BusOptions, InvalidationBus } from './bus.interface.js';
+import type { BusSource, BusListener, BusOptions, InvalidationBus } from './bus.interface.js';
 
 /** Who listens, and whether it has been told that it hears everything. */
 interface Opened {
@@ -9,10 +9,10 @@ interface Opened {
 }
 
 /** One connection for all of this process that listen: it is opened by the first, and closed by the last. */
-export class SharedBus implements Pick<BusDriver, 'openBus'> {
+export class SharedBus implements BusSource {
   private opened: Opened | undefined;
 
-  constructor(private readonly driver: Pick<BusDriver, 'openBus'>) {}
+  constructor(private readonly driver: BusSource) {}
 
   /** Who must hear sooner than the one that opened the connection gets one of its own. */
   openBus(listener: BusListener, options: BusOptions): InvalidationBus {

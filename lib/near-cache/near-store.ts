@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.js';
+import { STAMP_LENGTH, type Stamp } from '../core/stamp.js';
 import { EVERYTHING, type Token } from '../core/token.js';
 import type { NearEntry, NearForm } from '../drivers/near-entries.interface.js';
 import { FifoNode, S3Fifo } from '../drivers/s3-fifo.js';
@@ -23,8 +24,7 @@ export interface Reservation {
 export interface Keepable {
   readonly key: string;
   readonly payload: Buffer;
-  /** The stamps of the entry, one after the other. */
-  readonly stamps: string;
+  readonly stamps: readonly Stamp[];
   /** Milliseconds that it may still be served. */
   readonly life: number;
 }
@@ -34,8 +34,9 @@ const ENTRY_BYTES = 260;
 const TOKEN_BYTES = 190;
 
 export class KeptEntry extends FifoNode implements NearEntry {
-  form: NearForm | undefined;
-  readonly stamps: string;
+  form: NearForm | 'none' | undefined;
+  /** Its stamps in one text. */
+  readonly stampText: string;
   #payload: string;
 
   /** @param expires monotonic milliseconds */
@@ -49,20 +50,25 @@ export class KeptEntry extends FifoNode implements NearEntry {
     super(key, ENTRY_BYTES + key.length + length * TOKEN_BYTES + payload.length);
     // As text: a small Buffer takes ten times its bytes, and one from a socket keeps all that came with it.
     this.#payload = payload.toString('latin1');
-    this.stamps = stamps;
+    this.stampText = stamps.join('');
   }
 
   get tokens(): readonly Token[] {
     return this.reservation.tokens;
   }
 
+  stamps(): readonly Stamp[] {
+    return this.tokens.map((_, i) => this.stampText.slice(i * STAMP_LENGTH, (i + 1) * STAMP_LENGTH));
+  }
+
   payload(): Buffer {
     return Buffer.from(this.#payload, 'latin1');
   }
 
-  open(form: NearForm): void {
+  open(form: NearForm | 'none'): void {
     const { length } = this.#payload;
     this.form = form;
+    if (form === 'none') return;
     this.#payload = '';
     this.store.resize(this, this.size - length + form.bytes);
   }

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../core/clock.js';
 import { costOf, isEntry, isFresh, lifeLeft, openEntry, stampsOf } from '../core/entry.js';
 import type { Token } from '../core/token.js';
 import { CacheOpsConfigError } from '../cacheops.errors.js';
-import type { BusDriver, BusLoss, InvalidationBus } from '../drivers/bus.interface.js';
+import type { BusSource, InvalidationBus } from '../drivers/bus.interface.js';
 import type {
   CacheDriver,
   ExpireRequest,
@@ -16,11 +16,8 @@ import type {
   TokenState,
   WriteRequest,
 } from '../drivers/cache-driver.interface.js';
-import type { NearEntries, NearEntry } from '../drivers/near-entries.interface.js';
+import type { NearEntries, NearEntry, NearLoss, NearStats } from '../drivers/near-entries.interface.js';
 import { type KeptEntry, NearStore, type Reservation } from './near-store.js';
-
-/** Why everything was forgotten: the bus lost messages, or the backend went away. */
-export type NearLoss = BusLoss | 'interrupted';
 
 export interface NearOptions {
   /** Memory for entries, in bytes. */
@@ -29,23 +26,12 @@ export interface NearOptions {
    * Tells what is invalidated, by whatever process: then a hit costs no command, and may be behind by at most
    * `maxLag`. Without it every hit is checked by one.
    */
-  readonly bus?: BusDriver | undefined;
+  readonly bus?: BusSource | undefined;
   /** Milliseconds; 1,000 by default. */
   readonly maxLag?: number;
   readonly clock?: Clock;
   /** Told when everything is forgotten. Must not throw. */
   readonly onClear?: (reason: NearLoss) => void;
-}
-
-export interface NearStats {
-  readonly entries: number;
-  /** Counted against `maxBytes`. */
-  readonly bytes: number;
-  readonly maxBytes: number;
-  /** Entries that had to leave for others. */
-  readonly evictions: number;
-  /** How often everything was forgotten. */
-  readonly clears: number;
 }
 
 const DEFAULT_MAX_LAG = 1_000;
@@ -91,7 +77,11 @@ export class NearDriver implements CacheDriver {
       : () => undefined;
     // Checked entries are asked about at each hit, so there is nothing to be missed.
     this.#hears = bus === undefined;
-    this.near = { get: (key) => this.#get(key), verified: (key) => this.#verified(key) };
+    this.near = {
+      get: (key) => this.#get(key),
+      verified: (key) => this.#verified(key),
+      stats: () => this.#stats(),
+    };
     this.#bus = bus?.openBus(
       {
         joined: () => (this.#hears = true),
@@ -103,11 +93,6 @@ export class NearDriver implements CacheDriver {
       },
       { maxLag: positive('near.maxLag', maxLag) },
     );
-  }
-
-  stats(): NearStats {
-    const { size: entries, bytes, evictions } = this.#store;
-    return { entries, bytes, maxBytes: this.#maxBytes, evictions, clears: this.#clears };
   }
 
   /** Always asks the backend; `near` is the way to what is kept. */
@@ -192,7 +177,7 @@ export class NearDriver implements CacheDriver {
 
   async #verify(entry: KeptEntry): Promise<NearEntry | undefined> {
     const states = await this.inner.states(entry.tokens);
-    if (states.join('') === entry.stamps) return entry;
+    if (states.join('') === entry.stampText) return entry;
     this.#store.remove(entry);
     return undefined;
   }
@@ -222,7 +207,7 @@ export class NearDriver implements CacheDriver {
     // Whoever would compute it anew early (see `Refill.beta`) must get to see it before its end.
     const early = -costOf(entry) * Math.log(Math.random());
     const life = lifeLeft(entry, this.#clock.now()) - early;
-    this.#store.keep({ key, payload, stamps: stampsOf(entry).join(''), life }, reservation);
+    this.#store.keep({ key, payload, stamps: stampsOf(entry), life }, reservation);
   }
 
   /** The reply says that it has happened; what was read before it may have come back since it was sent. */
@@ -232,6 +217,11 @@ export class NearDriver implements CacheDriver {
     } finally {
       this.#store.invalidate(tokens);
     }
+  }
+
+  #stats(): NearStats {
+    const { size: entries, bytes, evictions } = this.#store;
+    return { entries, bytes, maxBytes: this.#maxBytes, evictions, clears: this.#clears };
   }
 
   #clear(reason: NearLoss): void {

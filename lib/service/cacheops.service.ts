@@ -6,8 +6,16 @@ import type { Inspection } from '../core/inspection.js';
 import type { OutboxStats } from '../core/outbox.js';
 import type { CacheEvent, CacheStats, Instrumentation } from '../core/instrumentation.js';
 import type { Lookup } from '../core/lookup.js';
+import type { NearStats } from '../drivers/near-entries.interface.js';
 import { EVERYTHING } from '../core/token.js';
-import { type Duration, parseDuration, parseRecord, parseTimeout, ROOT } from '../options/parse.js';
+import {
+  type Duration,
+  parseBoolean,
+  parseDuration,
+  parseRecord,
+  parseTimeout,
+  ROOT,
+} from '../options/parse.js';
 import { parseRefill, REFILL_OPTIONS, type RefillOptions } from '../options/refill.js';
 import { dep, type Dependency } from '../core/entity-dependency.js';
 import { DependencyResolver } from './dependency-resolver.js';
@@ -29,6 +37,12 @@ export interface ValueOptions extends RefillOptions {
    * others, a value whose queries cannot all be attributed to tables is not stored. Default `false`.
    */
   readonly track?: boolean | undefined;
+  /**
+   * `true`: all callers may be given one and the same value, deeply frozen, which makes a hit in the near cache as
+   * cheap as it can be. A value that holds something that cannot be frozen (a date, bytes, a map) is copied all the
+   * same. Default `false`: each caller has objects of its own.
+   */
+  readonly frozen?: boolean | undefined;
 }
 
 const VALUE_OPTIONS = [
@@ -37,6 +51,7 @@ const VALUE_OPTIONS = [
   'deps',
   'tags',
   'track',
+  'frozen',
   ...REFILL_OPTIONS,
 ] as const satisfies readonly (keyof ValueOptions)[];
 
@@ -57,6 +72,8 @@ export interface QueryReport extends QueryExplanation {
 export interface ServiceStats extends CacheStats {
   /** One for each DataSource; empty without the option `outbox`. */
   readonly outboxes: readonly OutboxStats[];
+  /** The near cache of this process, if it has one. */
+  readonly near?: NearStats;
 }
 
 /** What the service stands on. */
@@ -105,14 +122,15 @@ export class CacheOpsService {
    */
   async getOrSet<T>(key: string, factory: () => T | Promise<T>, options: ValueOptions = {}): Promise<T> {
     checkKey(key);
-    const load = async (): Promise<T> => factory();
+    const policy = this.policy(options);
+    const load = policy.frozen ? () => this.values.frozen(factory) : async (): Promise<T> => factory();
     if (!this.parts.enabled) return load();
     const dependencies = this.reads(options);
     return this.values.getOrSet({
       key,
       dependencies,
       load,
-      ...this.policy(options),
+      ...policy,
       trace: traceOf(options),
     });
   }
@@ -242,7 +260,12 @@ export class CacheOpsService {
 
   /** Counts since the start of this process, and the state of the outboxes. */
   stats(): ServiceStats {
-    return { ...this.parts.instrumentation.stats(), outboxes: this.parts.outboxes() };
+    const { instrumentation, outboxes, driver } = this.parts;
+    return {
+      ...instrumentation.stats(),
+      outboxes: outboxes(),
+      ...(driver.near && { near: driver.near.stats() }),
+    };
   }
 
   private reads({ deps = [], tags = [] }: ValueOptions) {
@@ -250,8 +273,9 @@ export class CacheOpsService {
   }
 
   private policy(options: ValueOptions): Policy {
-    const { ttl, timeout, ...refill } = parseRecord(ROOT, options, VALUE_OPTIONS);
+    const { ttl, timeout, frozen, ...refill } = parseRecord(ROOT, options, VALUE_OPTIONS);
     return {
+      frozen: frozen === undefined ? false : parseBoolean('frozen', frozen),
       ttl: ttl === undefined ? this.parts.ttl : parseDuration('ttl', ttl),
       loadTimeout: timeout === undefined ? undefined : parseTimeout('timeout', timeout),
       refill: parseRefill('', refill),

@@ -1,4 +1,5 @@
 import type { Cache } from '../core/cache.js';
+import { frozen, nearFrozen, nearValues } from '../core/kept-value.js';
 import type { Codec, Lookup } from '../core/lookup.js';
 import { mergeDependencies, type Dependencies } from '../core/dependencies.js';
 import type { Inspection } from '../core/inspection.js';
@@ -16,7 +17,10 @@ export interface ValueServices {
 }
 
 /** How a value is kept, and how it is filled. */
-export type Policy = Pick<Lookup<unknown>, 'ttl' | 'refill' | 'loadTimeout'>;
+export interface Policy extends Pick<Lookup<unknown>, 'ttl' | 'refill' | 'loadTimeout'> {
+  /** Callers may share one frozen value. */
+  readonly frozen?: boolean;
+}
 
 /** One read of a value that is made when it is not there. */
 export type ValueRead<T> = Policy &
@@ -31,19 +35,31 @@ const LABEL = 'value';
  */
 export class Values {
   private readonly codec: Codec<unknown>;
+  private readonly frozenCodec: Codec<unknown>;
 
   constructor(private readonly services: ValueServices) {
     const { serializer } = services;
-    this.codec = {
-      // `undefined` says that there is no value.
-      encode: (value) => (value === undefined ? undefined : serializer.encode(value)),
-      decode: (payload) => serializer.decode(payload),
-    };
+    const decode = (payload: Buffer): unknown => serializer.decode(payload);
+    // `undefined` says that there is no value.
+    const encode = (value: unknown) => (value === undefined ? undefined : serializer.encode(value));
+    this.codec = { encode, decode, near: nearValues(decode) };
+    this.frozenCodec = { encode, decode: (payload) => frozen(decode(payload)), near: nearFrozen(decode) };
   }
 
   getOrSet<T>({ key, dependencies, ...how }: ValueRead<T>): Promise<T> {
     const lookup = this.lookup(key, dependencies);
-    return this.services.cache.getOrSet<unknown>({ ...lookup, ...(how as ValueRead<unknown>) }) as Promise<T>;
+    const codec = how.frozen ? this.frozenCodec : this.codec;
+    return this.services.cache.getOrSet<unknown>({
+      ...lookup,
+      codec,
+      ...(how as ValueRead<unknown>),
+    }) as Promise<T>;
+  }
+
+  /** What the factory returns, as a hit would return it: the factory may still hold its own objects. */
+  async frozen<T>(factory: () => T | Promise<T>): Promise<T> {
+    const payload = this.codec.encode(await factory());
+    return (payload && this.frozenCodec.decode(payload)) as T;
   }
 
   get(key: string): Promise<unknown> {

@@ -19,6 +19,8 @@ export interface WrapOptions<A extends unknown[]> extends RefillOptions {
   readonly timeout?: Duration | undefined;
   readonly deps?: ByArguments<A, Dependency> | undefined;
   readonly tags?: ByArguments<A, string> | undefined;
+  /** As in `ValueOptions`. */
+  readonly frozen?: boolean | undefined;
 }
 
 /** The stored result of one call. */
@@ -53,6 +55,7 @@ interface WrapCall extends RefillOptions {
   readonly timeout?: Duration | undefined;
   readonly deps?: readonly Dependency[] | undefined;
   readonly tags?: readonly string[] | undefined;
+  readonly frozen?: boolean | undefined;
 }
 
 /** @param key the whole key of a call */

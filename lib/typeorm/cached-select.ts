@@ -316,5 +316,9 @@ function graphCodec(door: ReadDoor, metadata: EntityMetadata, sql: string): Code
       return payload;
     },
     decode: (payload) => door.shared.entityCodec.decode(metadata, payload),
+    near: {
+      open: (payload) => door.shared.entityCodec.open(payload),
+      make: (form) => door.shared.entityCodec.make(metadata, form),
+    },
   };
 }

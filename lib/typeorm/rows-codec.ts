@@ -1,3 +1,4 @@
+import { nearValues } from '../core/kept-value.js';
 import type { Codec } from '../core/lookup.js';
 import type { Serializer } from '../core/serializer.js';
 
@@ -5,6 +6,7 @@ type Row = Record<string, unknown>;
 
 /** Raw rows as the driver returned them. Drivers give rows classes of their own, which mean nothing: they are copied. */
 export function rowsCodec(serializer: Serializer): Codec<readonly Row[]> {
+  const decode = (payload: Buffer) => serializer.decode(payload) as readonly Row[];
   return {
     encode(rows) {
       try {
@@ -14,6 +16,7 @@ export function rowsCodec(serializer: Serializer): Codec<readonly Row[]> {
         return undefined;
       }
     },
-    decode: (payload) => serializer.decode(payload) as readonly Row[],
+    decode,
+    near: nearValues(decode),
   };
 }

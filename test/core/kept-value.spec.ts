@@ -18,7 +18,7 @@ const values = fc.letrec((tie) => ({
       fc.constant(undefined),
       fc.bigInt(),
     ),
-    fc.date(),
+    fc.date({ noInvalidDate: true }),
     fc.array(tie('value'), { maxLength: 6 }),
     fc.dictionary(
       fc.string().filter((key) => key !== '__proto__'),
@@ -28,7 +28,7 @@ const values = fc.letrec((tie) => ({
     // Rows of one shape, as results of queries are.
     fc.array(
       fc.record(
-        { id: fc.integer(), at: fc.option(fc.date()), tags: fc.array(fc.string()) },
+        { id: fc.integer(), at: fc.option(fc.date({ noInvalidDate: true })), tags: fc.array(fc.string()) },
         { noNullPrototype: true },
       ),
     ),
@@ -92,6 +92,11 @@ it.each([
 it('does not keep an object that would change its prototype when it is copied', () => {
   const value: unknown = JSON.parse('{"a":{"__proto__":{"x":1}}}');
   expect(KeptValue.of(value)).toBeUndefined();
+});
+
+it('copies an invalid date', () => {
+  const copy = KeptValue.of([new Date(NaN)])?.copy() as Date[];
+  expect(copy[0]?.getTime()).toBeNaN();
 });
 
 it('keeps arrays with holes as they are', () => {

@@ -1,9 +1,12 @@
 import { readdirSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { BusSource } from '../../lib/drivers/bus.interface.js';
+import type { CacheDriver } from '../../lib/drivers/cache-driver.interface.js';
 import { GuardedDriver } from '../../lib/drivers/guarded.driver.js';
 import { MemoryDriver } from '../../lib/drivers/memory.driver.js';
 import { RedisDriver } from '../../lib/drivers/redis.driver.js';
+import { NearDriver } from '../../lib/near-cache/near.driver.js';
 import { cacheDriverContract, type CacheDriverContract } from '../../lib/testing/cache-driver.contract.js';
 import { ChaosDriver } from '../../lib/testing/chaos.driver.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
@@ -42,11 +45,26 @@ const chaotic = (contract: CacheDriverContract): CacheDriverContract => ({
   },
 });
 
+const near = (contract: CacheDriverContract, mode: 'tracked' | 'checked'): CacheDriverContract => ({
+  create: async () => {
+    const { driver: inner, elapse } = await contract.create();
+    const bus = mode === 'tracked' ? (inner as CacheDriver & BusSource) : undefined;
+    const driver = new NearDriver(inner, { maxBytes: 1_000_000, bus });
+    return { driver, elapse, dispose: () => driver.close() };
+  },
+});
+
 /** Every driver file with the backends it is run over. */
 const CONTRACTS: Readonly<Record<string, Readonly<Record<string, CacheDriverContract>>>> = {
   'memory.driver.ts': { memory },
   'redis.driver.ts': { redis: shared },
   'guarded.driver.ts': { 'guarded memory': guarded(memory), 'guarded redis': guarded(shared) },
+  'near.driver.ts': {
+    'near memory, tracked': near(memory, 'tracked'),
+    'near memory, checked': near(memory, 'checked'),
+    'near redis, tracked': near(shared, 'tracked'),
+    'near redis, checked': near(shared, 'checked'),
+  },
   'chaos.driver.ts': { 'chaos without faults': chaotic(memory) },
 };
 
@@ -56,7 +74,7 @@ for (const contracts of Object.values(CONTRACTS)) {
 
 afterAll(() => redis.dispose());
 
-it.each(['drivers', 'testing'])('every driver in lib/%s is enrolled', (folder) => {
+it.each(['drivers', 'near-cache', 'testing'])('every driver in lib/%s is enrolled', (folder) => {
   const files = readdirSync(fileURLToPath(new URL(`../../lib/${folder}`, import.meta.url)));
   for (const file of files.filter((name) => name.endsWith('.driver.ts'))) {
     expect(Object.keys(CONTRACTS)).toContain(file);

@@ -7,7 +7,7 @@ function setUp(maxBytes = 1_000_000) {
   const clock = new ManualClock();
   const store = new NearStore(maxBytes, clock);
   const keep = (key: string, tokens = ['*', `k:${key}`], text = key, life = LIFE) =>
-    store.keep({ key, payload: Buffer.from(text), stamps: '', life }, store.reserve(tokens));
+    store.keep({ key, payload: Buffer.from(text), stamps: [], life }, store.reserve(tokens));
   const has = (key: string) => store.get(key, clock.monotonic()) !== undefined;
   return { clock, store, keep, has };
 }
@@ -16,7 +16,7 @@ describe('what is kept', () => {
   it('gives back every byte', () => {
     const { store, keep, clock } = setUp();
     const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
-    store.keep({ key: 'k', payload: bytes, stamps: '', life: LIFE }, store.reserve(['*']));
+    store.keep({ key: 'k', payload: bytes, stamps: [], life: LIFE }, store.reserve(['*']));
     expect(store.get('k', clock.monotonic())?.payload()).toEqual(bytes);
     keep('k');
     expect(store.get('k', clock.monotonic())?.payload().toString()).toBe('k');
@@ -53,7 +53,7 @@ describe('what is invalidated', () => {
     const { store, has } = setUp();
     const reservation = store.reserve(['*', 'g:x']);
     store.invalidate(['g:x']);
-    store.keep({ key: 'k', payload: Buffer.from('v'), stamps: '', life: LIFE }, reservation);
+    store.keep({ key: 'k', payload: Buffer.from('v'), stamps: [], life: LIFE }, reservation);
     expect(has('k')).toBe(false);
   });
 
@@ -61,7 +61,7 @@ describe('what is invalidated', () => {
     const { store, has } = setUp();
     const reservation = store.reserve(['*']);
     store.clear();
-    store.keep({ key: 'k', payload: Buffer.from('v'), stamps: '', life: LIFE }, reservation);
+    store.keep({ key: 'k', payload: Buffer.from('v'), stamps: [], life: LIFE }, reservation);
     expect(has('k')).toBe(false);
   });
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { EntitySchema } from 'typeorm';
 import { resolveOptions } from '../../lib/cacheops.options.js';
+import { NEAR_DEFAULTS } from '../../lib/options/near.js';
 import { CACHE_OPS, CacheOpsConfigError, type CacheOpsOptions, DEFAULTS } from '../../lib/index.js';
 import { Article } from './entities.js';
 
@@ -14,6 +15,7 @@ describe('what is accepted', () => {
       enabled: true,
       redis: undefined,
       memory: { maxBytes: 64 * 1024 * 1024 },
+      near: undefined,
       prefix: 'cacheops:',
       keyspace: undefined,
       ttl: 3_600_000,
@@ -108,7 +110,10 @@ describe('what is refused', () => {
   it.each<[string, unknown, string, RegExp]>([
     ['ttll', { ttll: 1 }, 'ttll', /Did you mean ttl\?/],
     ['an option of another package', { store: 1 }, 'store', /expected one of enabled, redis/],
-    ['what does not exist yet', { near: {} }, 'near', /expected one of/],
+    ['near: true', { near: true }, 'near', /an object/],
+    ['an unknown mode', { near: { mode: 'hopeful' } }, 'near.mode', /"tracked" or "checked"/],
+    ['a near cache without room', { near: { maxBytes: 0 } }, 'near.maxBytes', /a size/],
+    ['near.maxLag: 0', { near: { maxLag: 0 } }, 'near.maxLag', /more than 0 ms/],
     ['options that are no object', 'redis://h', 'options', /an object/],
     ['ttl: 0', { ttl: 0 }, 'ttl', /more than 0 ms.* got 0/],
     ['ttl: text', { ttl: 'soon' }, 'ttl', /got "soon"/],
@@ -175,6 +180,9 @@ describe('what is refused', () => {
   });
 });
 
+const prefixed = (path: string, values: object) =>
+  Object.fromEntries(Object.entries(values).map(([key, value]) => [`${path}.${key}`, value as unknown]));
+
 describe('docs/options.md', () => {
   const text = readFileSync(new URL('../../docs/options.md', import.meta.url), 'utf8');
   const rows = [...text.matchAll(/^\| `([\w.]+)` +\| ([^|]+?) +\|/gm)].map(([, name, value]) => [
@@ -184,7 +192,8 @@ describe('docs/options.md', () => {
   const documented = Object.fromEntries(rows) as Record<string, string>;
 
   it('says the default of every option', () => {
-    const flat = Object.entries(DEFAULTS).flatMap(([name, value]) =>
+    const all = { ...DEFAULTS, ...prefixed('near', NEAR_DEFAULTS) };
+    const flat = Object.entries(all).flatMap(([name, value]) =>
       typeof value === 'object'
         ? Object.entries(value).map(([key, each]) => [`${name}.${key}`, each])
         : [[name, value]],
@@ -196,11 +205,12 @@ describe('docs/options.md', () => {
   });
 
   it('describes every option and no other', () => {
-    const options = { ...resolveOptions(), keyspace: undefined } as Record<string, unknown>;
+    const options = { ...resolveOptions({ near: {} }), keyspace: undefined } as Record<string, unknown>;
     delete options['keyspace'];
     const nested = (name: string) => Object.keys(options[name] as object).map((key) => `${name}.${key}`);
     const names = Object.keys(options).flatMap((name) => {
       if (name === 'outbox') return ['outbox', 'outbox.table', 'outbox.interval'];
+      if (name === 'near') return ['near', ...nested(name)];
       return name === 'memory' || name === 'timeouts' || name === 'locks' ? nested(name) : [name];
     });
     expect(Object.keys(documented).sort()).toEqual(names.sort());

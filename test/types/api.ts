@@ -83,8 +83,10 @@ export function options(): void {
   CacheOpsModule.forFeature([[Article, { ops: 'all' }]]);
   // @ts-expect-error no such op
   CacheOpsModule.forRoot({ entities: { Article: { ops: 'find' } } });
-  // @ts-expect-error no such option yet
   CacheOpsModule.forRoot({ near: false });
+  CacheOpsModule.forRoot({ near: { maxBytes: '64mb', mode: 'checked' } });
+  // @ts-expect-error no such mode
+  CacheOpsModule.forRoot({ near: { mode: 'hopeful' } });
   // @ts-expect-error no such option
   CacheOpsModule.forRootAsync({ useFactory: () => ({ ttl: 1 }), global: true });
 }

@@ -1,9 +1,11 @@
 import type { DataSource, EntityMetadata } from 'typeorm';
 import { CacheOpsSerializationError } from '../../cacheops.errors.js';
 import type { Serializer } from '../../core/serializer.js';
+import type { NearForm } from '../../drivers/near-entries.interface.js';
 import { UnstorableGraph, type ObjectPlan } from './class-plan.js';
 import { EntityClasses } from './entity-classes.js';
 import { GraphWriter } from './graph-writer.js';
+import { KeptGraph } from './kept-graph.js';
 import type { Payload, Shape } from './shape.js';
 import {
   generateReader,
@@ -64,21 +66,48 @@ export class EntityCodec {
    */
   decode(metadata: EntityMetadata, bytes: Buffer): object[] {
     try {
-      return this.read(metadata, this.serializer.decode(bytes) as Payload);
+      const payload = this.serializer.decode(bytes) as Payload;
+      return this.read(metadata, payload, this.readersOf(payload));
     } catch (error) {
-      if (error instanceof CacheOpsSerializationError) throw error;
-      throw new CacheOpsSerializationError('entities', 'The stored graph cannot be read', { cause: error });
+      throw unreadable(error);
     }
   }
 
-  private read(metadata: EntityMetadata, [root, shapes, hasReferences, count, stream]: Payload): object[] {
+  /**
+   * What `decode` does before it makes entities, for a graph that stays in this process; `undefined` for one that
+   * cannot.
+   * @throws as `decode`
+   */
+  open(bytes: Buffer): NearForm | undefined {
+    try {
+      const payload = this.serializer.decode(bytes) as Payload;
+      return KeptGraph.of(payload, this.readersOf(payload));
+    } catch (error) {
+      throw unreadable(error);
+    }
+  }
+
+  /** What is left of `decode` for a form of `open`. */
+  make(metadata: EntityMetadata, form: NearForm): object[] {
+    const { payload, readers } = form as KeptGraph;
+    return this.read(metadata, payload, readers);
+  }
+
+  private readersOf([, shapes]: Payload): readonly ShapeReader[] {
+    return shapes.map((shape) => this.readerOf(shape));
+  }
+
+  private read(
+    metadata: EntityMetadata,
+    [root, , hasReferences, count, stream]: Payload,
+    readers: readonly ShapeReader[],
+  ): object[] {
     if (this.classes.withId(root) !== metadata) {
       throw new CacheOpsSerializationError(
         'entities',
         `The stored graph is of ${root}, not of ${metadata.name}`,
       );
     }
-    const readers = shapes.map((shape) => this.readerOf(shape));
     const cursor: Cursor = { stream, position: 0, readers, begun: hasReferences ? [] : null };
     const entities: object[] = [];
     for (let i = 0; i < count; i++) entities.push(readEntity(cursor)!);
@@ -115,4 +144,9 @@ export class EntityCodec {
     }
     return interpretReader(plan, shape);
   }
+}
+
+function unreadable(error: unknown): CacheOpsSerializationError {
+  if (error instanceof CacheOpsSerializationError) return error;
+  return new CacheOpsSerializationError('entities', 'The stored graph cannot be read', { cause: error });
 }

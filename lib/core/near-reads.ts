@@ -1,0 +1,73 @@
+import type { NearEntries, NearEntry } from '../drivers/near-entries.interface.js';
+import type { CacheContext } from './cache-context.js';
+import type { Instrumentation } from './instrumentation.js';
+import type { Peek } from './lookup.js';
+import { coversTokens, sameTokens } from './token.js';
+
+/** There is no value; `undefined` might be one. */
+export const NOTHING: unique symbol = Symbol('cacheops.nothing');
+/** The backend does not answer. */
+export const UNAVAILABLE: unique symbol = Symbol('cacheops.unavailable');
+
+/** Reads what is kept in this process, without a round trip, or with a small one. */
+export class NearReads {
+  constructor(
+    private readonly entries: NearEntries | undefined,
+    private readonly context: CacheContext,
+    private readonly instrumentation: Instrumentation,
+  ) {}
+
+  /**
+   * The value of an entry that is known to be fresh, as far as this process has heard.
+   *
+   * Not inside a load. Its stamps are pinned, and the invalidation that made them may not have been heard of yet: what
+   * is read here would be older than they are, and be stored as if it were not.
+   */
+  now<T>(key: string, lookup: Peek<T>): T | typeof NOTHING {
+    if (this.entries === undefined || this.context.loading) return NOTHING;
+    const entry = this.entries.get(key);
+    return entry === undefined ? NOTHING : this.valueOf(key, lookup, entry);
+  }
+
+  /** Whether `now` would serve something under the key. */
+  has(key: string): boolean {
+    return this.entries?.get(key) !== undefined;
+  }
+
+  /** The value of an entry that the backend says is fresh; `undefined`: there is none to ask about. */
+  checked<T>(lookup: Peek<T>): Promise<T | typeof NOTHING | typeof UNAVAILABLE> | undefined {
+    return this.entries?.verified(lookup.key)?.then(
+      (entry) => (entry === undefined ? NOTHING : this.valueOf(lookup.key, lookup, entry)),
+      (error: unknown) => {
+        this.instrumentation.error('states', error);
+        return UNAVAILABLE;
+      },
+    );
+  }
+
+  private valueOf<T>(key: string, lookup: Peek<T>, entry: NearEntry): T | typeof NOTHING {
+    const { tokens } = lookup.dependencies;
+    const isMeant = lookup.recorded ? coversTokens(entry.tokens, tokens) : sameTokens(entry.tokens, tokens);
+    if (!isMeant) return NOTHING;
+    try {
+      const value = make(lookup, entry);
+      this.instrumentation.hit(key, lookup.label, 'near');
+      lookup.onHit?.('near');
+      this.context.trace?.add(entry.tokens, entry.stamps());
+      return value;
+    } catch (error) {
+      this.instrumentation.error('decode', error);
+      return NOTHING;
+    }
+  }
+}
+
+function make<T>({ codec }: Peek<T>, entry: NearEntry): T {
+  const { near } = codec;
+  if (near !== undefined) {
+    let { form } = entry;
+    if (form === undefined) entry.open((form = near.open(entry.payload()) ?? 'none'));
+    if (form !== 'none') return near.make(form);
+  }
+  return codec.decode(entry.payload());
+}
