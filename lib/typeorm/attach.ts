@@ -37,7 +37,7 @@ export class ObservedSources implements VersionedSources {
   constructor(private readonly settings: SourceSettings) {
     const { rules, fallback, localRules, logger } = settings;
     const profiles = new Profiles(rules, fallback, localRules);
-    this.versions = new EntityVersions(() => this.observed, settings.services.context);
+    this.versions = new EntityVersions(() => this.observed);
     this.services = { ...settings.services, profiles, warn: (message) => logger.warn(message) };
   }
 

@@ -14,6 +14,15 @@ export { advisoryLock, type AdvisoryLockOptions } from '../locks/typeorm/advisor
 export { fence, type FencedLock } from '../locks/typeorm/fence.js';
 export { CacheOpsLockTables } from '../locks/typeorm/lock-tables.js';
 
+export { RowVersion } from './versioning/row-version.decorator.js';
+export {
+  type VersionTriggerOptions,
+  type VersionTriggers,
+  versionTriggers,
+} from './versioning/triggers/version-triggers.js';
+export { versionTriggersMigration } from './versioning/triggers/version-triggers.migration.js';
+export { deleteVersioned, updateVersioned, verifyAtCommit } from './versioning/versioned-writes.js';
+
 /**
  * `dep` that knows the properties of an `EntitySchema<E>` too.
  *

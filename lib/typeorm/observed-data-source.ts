@@ -71,9 +71,9 @@ export class ObservedDataSource {
     analyser: SqlAnalyser,
   ) {
     this.runners = new RunnerObserver(connectionContext);
-    const { versioning: settings, context, warn } = services;
+    const { versioning: settings, warn } = services;
     const { dialect } = connectionContext;
-    this.versions = settings && new VersionGuard({ dataSource, dialect, settings, context, warn });
+    this.versions = settings && new VersionGuard({ dataSource, dialect, settings, warn });
     this.door = new ReadDoor({
       dataSource,
       name,

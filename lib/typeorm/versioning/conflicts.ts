@@ -1,5 +1,4 @@
 import type { ObjectLiteral, QueryRunner } from 'typeorm';
-import type { CacheContext } from '../../core/cache-context.js';
 import { RecordModifiedError } from '../../versioning/record-modified.error.js';
 import type { ConflictKind, VersionedOperation } from '../../versioning/record-version.js';
 import { connectionOf } from '../observe-runner.js';
@@ -20,10 +19,7 @@ export interface Attempt {
 
 /** Finds out what became of a row that was not there as it was expected to be. */
 export class Conflicts {
-  constructor(
-    private readonly context: CacheContext,
-    private readonly snapshots: Snapshots,
-  ) {}
+  constructor(private readonly snapshots?: Snapshots) {}
 
   /**
    * Compares with the row as it is.
@@ -66,7 +62,7 @@ export class Conflicts {
         expected: seen?.value,
         actual: versioned.valueOf(theirs),
         mine,
-        base: mine && this.snapshots.baseOf(mine, versioned.metadata),
+        base: mine && this.snapshots?.baseOf(mine, versioned.metadata),
         theirs,
       },
       cause === undefined ? undefined : { cause },
@@ -79,7 +75,7 @@ export class Conflicts {
     runner: QueryRunner,
   ): Promise<object | null> {
     const { metadata, dialect, column } = versioned;
-    return currentRow({ metadata, identifier, dialect, column }, runner, this.context);
+    return currentRow({ metadata, identifier, dialect, column }, runner);
   }
 
   private async complete(error: RecordModifiedError, attempt: Attempt, runner: QueryRunner): Promise<void> {

@@ -1,6 +1,5 @@
 import type { EntityMetadata, ObjectLiteral, QueryRunner } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
-import type { CacheContext } from '../../core/cache-context.js';
 import type { SqlDialect } from '../../sql/sql.types.js';
 
 export interface RowToRead {
@@ -19,7 +18,6 @@ export interface RowToRead {
 export function currentRow(
   { metadata, identifier, dialect, column }: RowToRead,
   runner: QueryRunner,
-  context: CacheContext,
 ): Promise<object | null> {
   const query = runner.manager
     .createQueryBuilder<object>(metadata.target, ROW)
@@ -28,7 +26,7 @@ export function currentRow(
     .cache(false);
   if (column) query.addSelect(`${ROW}.${column.propertyPath}`);
   if (dialect === 'mysql' && runner.isTransactionActive) query.setLock('pessimistic_read');
-  return context.withoutCache(() => query.getOne());
+  return query.getOne();
 }
 
 const ROW = 'cacheops_row';

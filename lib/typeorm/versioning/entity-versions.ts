@@ -1,6 +1,5 @@
 import type { EntityManager, EntityMetadata, QueryRunner } from 'typeorm';
 import { CacheOpsDependencyError } from '../../cacheops.errors.js';
-import type { CacheContext } from '../../core/cache-context.js';
 import type { EntityLike, EntitySchemaLike } from '../../core/entity-model.js';
 import type { ReadRecord, RecordVersions } from '../../versioning/record-versions.interface.js';
 import type { RecordVersion } from '../../versioning/record-version.js';
@@ -17,10 +16,7 @@ interface Found {
 /** Versions of the rows of all observed DataSources; of an entity that several have, the first is meant. */
 export class EntityVersions implements RecordVersions {
   /** @param sources is asked at each use: DataSources may be attached later */
-  constructor(
-    private readonly sources: () => readonly ObservedDataSource[],
-    private readonly context: CacheContext,
-  ) {}
+  constructor(private readonly sources: () => readonly ObservedDataSource[]) {}
 
   isGuarded(entity: EntityLike): boolean {
     const { observed, metadata } = this.find(entity);
@@ -68,7 +64,7 @@ export class EntityVersions implements RecordVersions {
     const identifier = metadata.ensureEntityIdMap(id);
     const { dialect } = found.observed.catalog;
     const column = versionedOf(found)?.column;
-    return currentRow({ metadata, identifier, dialect, column }, runner, this.context);
+    return currentRow({ metadata, identifier, dialect, column }, runner);
   }
 
   private find(entity: EntityLike, manager?: EntityManager): Found {

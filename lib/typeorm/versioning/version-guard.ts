@@ -1,5 +1,4 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import type { CacheContext } from '../../core/cache-context.js';
 import type { SqlDialect } from '../../sql/sql.types.js';
 import type { VersioningSettings } from '../../versioning/version-policy.js';
 import { createLockScope, Mutex } from '../mutex.js';
@@ -19,11 +18,16 @@ export interface VersionGuardOptions {
   readonly dataSource: DataSource;
   readonly dialect: SqlDialect;
   readonly settings: VersioningSettings;
-  readonly context: CacheContext;
   readonly warn: (message: string) => void;
 }
 
 type BuilderClass = new (...args: never[]) => object;
+
+const INSTALLED = Symbol('cacheops.versions');
+
+/** The guard of a DataSource, where there is one. */
+export const guardOf = (dataSource: DataSource): VersionGuard | undefined =>
+  (dataSource as DataSource & { [INSTALLED]?: VersionGuard })[INSTALLED];
 
 /** The guard of one DataSource: no write of a versioned entity loses what others have written. */
 export class VersionGuard {
@@ -39,12 +43,12 @@ export class VersionGuard {
 
   /** @throws CacheOpsConfigError when a rule asks for what an entity does not have */
   constructor(private readonly options: VersionGuardOptions) {
-    const { dataSource, dialect, settings, context } = options;
+    const { dataSource, dialect, settings } = options;
     this.entities = new VersionedEntities(dataSource, dialect, settings);
     this.turns =
       dialect === 'sqlite' && this.entities.size > 0 ? new Mutex(createLockScope(() => true)) : undefined;
     this.snapshots = new Snapshots(this.entities);
-    this.conflicts = new Conflicts(context, this.snapshots);
+    this.conflicts = new Conflicts(this.snapshots);
     this.statements = new StatementGuard(dataSource, this.entities, this.expectations, this.conflicts);
   }
 
@@ -70,6 +74,7 @@ export class VersionGuard {
 
   async install(): Promise<void> {
     const { dataSource } = this.options;
+    Object.assign(dataSource, { [INSTALLED]: this });
     if (this.entities.size === 0) return;
     if (this.snapshots.isNeeded) dataSource.subscribers.push(this.snapshots);
     const owned = new OwnedRows(this.entities);
@@ -93,7 +98,9 @@ export class VersionGuard {
 
   uninstall(): void {
     this.unhook?.();
-    const { subscribers } = this.options.dataSource;
+    const { dataSource } = this.options;
+    delete (dataSource as { [INSTALLED]?: VersionGuard })[INSTALLED];
+    const { subscribers } = dataSource;
     const at = subscribers.indexOf(this.snapshots);
     if (at >= 0) subscribers.splice(at, 1);
   }

@@ -113,9 +113,9 @@ const rowName = (
     : builder.escape(builder.alias);
 
 /** A copy without the column's value; the object itself is the application's. */
-function without(column: ColumnMetadata, values: ObjectLiteral): ObjectLiteral {
+export function without<V extends ObjectLiteral>(column: ColumnMetadata, values: V): V {
   if (column.getEntityValue(values) === undefined) return values;
-  const copy = { ...values };
+  const copy: ObjectLiteral = { ...values };
   const [outer] = column.propertyPath.split('.');
   if (outer !== undefined && column.embeddedMetadata) {
     copy[outer] = Object.assign(
@@ -124,7 +124,7 @@ function without(column: ColumnMetadata, values: ObjectLiteral): ObjectLiteral {
     ) as unknown;
   }
   column.setEntityValue(copy, undefined);
-  return copy;
+  return copy as V;
 }
 
 const isValues = (values: unknown): values is ObjectLiteral =>
