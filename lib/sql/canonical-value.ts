@@ -12,6 +12,7 @@ const BY_CLASS: Readonly<Record<ValueClass, Canonicalise>> = {
   date: canonicalDate,
   time: canonicalTime,
   text: (value) => (typeof value === 'string' ? value : undefined),
+  'padded-text': (value) => (typeof value === 'string' ? value.replace(/ +$/, '') : undefined),
   'folded-text': foldedText,
   opaque: () => undefined,
 };
@@ -45,7 +46,7 @@ function decimalInteger(text: string): string | undefined {
 }
 
 const DECIMAL = /^([+-]?)(\d*)\.?(\d*)(?:e([+-]?\d{1,3}))?$/i;
-/** Databases that keep decimals as doubles agree on so many digits. */
+/** Of so many digits no two numbers are one double, so columns of doubles can be compared as well. */
 const MAX_DIGITS = 15;
 const MAX_EXPONENT = 60;
 

@@ -58,11 +58,11 @@ class Filling {
     return (literal && numberOperand(literal.text)) ?? operand;
   }
 
-  private image({ from, params }: ImageQuery): ImageQuery {
+  private image({ from, ...rest }: ImageQuery): ImageQuery {
     const text = this.literals.reduce(
       (rest, { place, text: literal }) => rest.replaceAll(place, literal),
       from,
     );
-    return { from: text, params };
+    return { ...rest, from: text };
   }
 }

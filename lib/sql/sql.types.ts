@@ -14,6 +14,8 @@ export type ValueClass =
   | 'date'
   | 'time'
   | 'text'
+  /** Exact but for blanks at the end. */
+  | 'padded-text'
   | 'folded-text'
   | 'opaque';
 
@@ -78,6 +80,8 @@ export interface ImageQuery {
   readonly from: string;
   /** Indexes into the statement's parameters, in placeholder order of `from`. */
   readonly params: readonly number[];
+  /** The condition asks other rows as well, which no lock on these keeps from changing. */
+  readonly asksOthers?: true;
 }
 
 /** What an INSERT does to a row that stands in its way. */

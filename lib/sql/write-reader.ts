@@ -103,7 +103,10 @@ export class WriteReader {
     if (!canImage) return { where };
     const reader = new QueryReader(this.catalog, this.maxConjunctions);
     reader.walk(selection, scope);
-    return { where, ...(reader.collector.refusal === undefined && this.image(selection)) };
+    if (reader.collector.refusal !== undefined) return { where };
+    const { image } = this.image(selection);
+    const asksOthers = reader.collector.tables().length > 0 && ({ asksOthers: true } as const);
+    return { where, ...(image && { image: { ...image, ...asksOthers } }) };
   }
 
   private image(selection: unknown): Pick<WriteEffect, 'image'> {

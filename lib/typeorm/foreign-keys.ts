@@ -72,13 +72,22 @@ export class ForeignKeys {
     return !known || this.deletions(plan.table.id).some((key) => this.needsChildRows(key));
   }
 
-  /** Effects on other tables, to be computed before the statement runs and in its transaction. */
-  async closure(plan: WritePlan, params: readonly unknown[], execute: Execute): Promise<readonly Effect[]> {
+  /**
+   * Effects on other tables, to be looked up before the statement runs and in its transaction.
+   * @returns what they are once it is known how many rows the statement hit: it may be more than were there to be seen
+   */
+  async closure(
+    plan: WritePlan,
+    params: readonly unknown[],
+    execute: Execute,
+  ): Promise<(affected: number | null | undefined) => readonly Effect[]> {
     const keys = this.keysOf(plan);
-    if (keys.length === 0) return [];
-    if (plan.source.kind !== 'delete') return this.unknownClosure(plan.table.id);
+    if (keys.length === 0) return () => [];
+    if (plan.source.kind !== 'delete') return () => this.unknownClosure(plan.table.id);
     const rows = await this.parentRows(plan, keys, params, execute);
-    return this.follow(plan.table, rows, execute, MAX_DEPTH);
+    const effects = await this.follow(plan.table, rows, execute, MAX_DEPTH);
+    const seen = rows && rows !== plan.images ? rows.length : Infinity;
+    return (affected) => ((affected ?? 0) > seen ? this.unknownDeletions(plan.table.id) : effects);
   }
 
   /** Effects on other tables when these rows are about to be deleted. */
@@ -161,7 +170,8 @@ export class ForeignKeys {
   ): Promise<readonly KeyRow[] | undefined> {
     const isBindable = keys.every((key) => BINDABLE.has(table.columns.get(key)?.valueClass ?? 'opaque'));
     if (isBindable && images?.every((image) => keys.every((key) => image.has(key)))) return images;
-    if (!source.image) return undefined;
+    // The statement may hit other rows than a look at them, see `RowImages`.
+    if (!source.image || (source.image.asksOthers && this.dialect !== 'sqlite')) return undefined;
     const bound = source.image.params.map((index) => params[index]);
     const rows = await this.images.select({ source }, keys, source.image.from, bound, execute);
     return rows?.map(keyRow);

@@ -16,6 +16,8 @@ import { assignedValues, effectOf, imageOfRow, type WritePlan } from './write-pl
 /** Rows beyond which a statement is treated as a change of the table. */
 export const IMAGE_LIMIT = 1000;
 
+type Row = Readonly<Record<string, unknown>>;
+
 export interface Observed {
   readonly result: StructuredResult;
   readonly effect: Effect;
@@ -176,16 +178,44 @@ export class RowImages {
   /** Old rows by a locking read, then the statement, then the new rows. */
   private async locked(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
     const { source } = plan;
+    const swaps = source.image?.asksOthers === true && this.dialect !== 'sqlite';
     // Any row, then: readers who look at other columns are still left alone.
-    if (!source.image) return this.plain(plan, statement, execute);
+    if (!source.image || (swaps && this.dialect === 'mysql')) return this.plain(plan, statement, execute);
     const columns = columnsOf(plan);
     const params = source.image.params.map((index) => statement.params[index]);
     const rows = await this.select(plan, columns, source.image.from, params, execute);
+    if (swaps) return this.identified(plan, rows, statement, execute);
     const result = (await execute(statement.sql, statement.params, true)) as StructuredResult;
     const images =
       rows && !this.grew(rows.length, result.affected)
         ? await this.around(plan, statement, rows, execute)
         : undefined;
+    return { result, effect: { ...effectOf(plan), images } };
+  }
+
+  /**
+   * The rows that match may be others by the time the statement runs, though as many: their conditions ask rows that
+   * are not locked. PostgreSQL tells which they were.
+   */
+  private async identified(
+    plan: WritePlan,
+    rows: readonly Row[] | undefined,
+    statement: Statement,
+    execute: Execute,
+  ): Promise<Observed> {
+    const { table } = plan;
+    const keys = table.primaryColumns;
+    if (!rows || keys.length === 0 || !keys.every((key) => columnsOf(plan).includes(key)))
+      return this.plain(plan, statement, execute);
+    const { result, rows: touched } = await this.executeReturning(plan, statement, execute);
+    const textOf = (row: Row, label = (name: string) => name): string =>
+      JSON.stringify(keys.map((key) => row[label(key)]));
+    const seen = new Set(rows.map((row) => textOf(row)));
+    if (!touched.every((row) => seen.has(textOf(row, returningLabel))))
+      return { result, effect: effectOf(plan) };
+    const before = rows.map((row) => imageOfRow(row, columnsOf(plan), table));
+    const after = touched.map((row) => imageOfRow(row, columnsOf(plan), table, returningLabel));
+    const images = plan.source.kind === 'delete' ? before : [...before, ...after];
     return { result, effect: { ...effectOf(plan), images } };
   }
 

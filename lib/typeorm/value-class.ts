@@ -5,6 +5,9 @@ import type { SqlDialect, ValueClass } from '../sql/sql.types.js';
 const INTEGER =
   /^(?:(?:tiny|small|medium|big|unsigned big)?\s?int(?:eger)?|int[248]|serial[248]?|(?:big|small)serial)$/;
 const DECIMAL = /^(?:decimal|numeric|dec|fixed|number)$/;
+/** `real` and `float` of the servers are of single precision, which makes one of numbers that are not the same. */
+const DOUBLE = /^(?:double(?: precision)?|float8)$/;
+const DOUBLE_IN_SQLITE = /^(?:double(?: precision)?|real|float)$/;
 const TEXT =
   /^(?:(?:var)?char(?:acter)?(?: varying)?|(?:tiny|medium|long)?text|native character|nvarchar|nchar|varying character|clob|enum|simple-enum)$/;
 
@@ -40,7 +43,8 @@ export function valueClassOf(
   // SQLite has no times: their columns hold the text that was written and compare it byte by byte.
   if (fixed) return dialect === 'sqlite' && TEMPORAL.has(fixed) ? 'text' : fixed;
   if (INTEGER.test(type)) return 'integer';
-  if (DECIMAL.test(type)) return 'decimal';
+  const double = dialect === 'sqlite' ? DOUBLE_IN_SQLITE : DOUBLE;
+  if (DECIMAL.test(type) || double.test(type)) return 'decimal';
   if (TEXT.test(type) || column.enum) return textClass(dialect, type, column);
   return 'opaque';
 }
@@ -52,8 +56,7 @@ function textClass(dialect: SqlDialect, type: string, column: ColumnMetadata): V
     return collation === 'utf8mb4_0900_bin' && type !== 'char' ? 'text' : 'folded-text';
   if (dialect === 'sqlite') return collation === undefined || collation === 'binary' ? 'text' : 'folded-text';
   // PostgreSQL compares bytes unless the collation is not deterministic; `char(n)` ignores trailing blanks.
-  if (type === 'character' || type === 'char') return 'opaque';
-  return collation === undefined || collation === 'c' || collation === 'posix' || collation === 'default'
-    ? 'text'
-    : 'opaque';
+  const isExact = collation === undefined || ['c', 'posix', 'default'].includes(collation);
+  if (!isExact) return 'opaque';
+  return type === 'character' || type === 'char' ? 'padded-text' : 'text';
 }

@@ -57,7 +57,7 @@ export class WriteObserver {
     }
     const closure = await this.foreignKeys.closure(plan, statement.params, execute);
     const { result, effect } = await this.images.run(plan, statement, execute);
-    return { result, effects: [effect, ...closure] };
+    return { result, effects: [effect, ...closure(result.affected)] };
   }
 
   /** @returns false when the backend cannot be asked: then images are of no use, tables are restamped */

@@ -23,6 +23,19 @@ const COLUMNS: readonly Column[] = [
     values: [0, '0.0', '-0', 1, '1.0', '1.00', '1e0', 1.5, '1.50', '01.5', '-1.5', 0.1, '.1', '100', '1e2'],
   },
   {
+    valueClass: 'decimal',
+    type: { postgres: 'double precision', mariadb: 'double', sqlite: 'real' },
+    values: [
+      ...[0, '-0', 1, '1.0', '1e0', 1.5, '1.50', 0.1, '.1', 0.1 + 0.2, 0.3, '0.30', 1e15, '1e15'],
+      ...['0.123456789012345', '0.1234567890123456', '0.12345678901234561', '123456789012345'],
+    ],
+  },
+  {
+    valueClass: 'padded-text',
+    type: { postgres: 'char(6)' },
+    values: ['a', 'A', 'a ', 'a  ', ' a', 'é', '', ' ', 'a b', 'a\u0001'],
+  },
+  {
     valueClass: 'boolean',
     type: { postgres: 'boolean', mariadb: 'tinyint(1)', sqlite: 'boolean' },
     values: [1, 0, '1', '0'],
@@ -80,11 +93,11 @@ describe.each<DatabaseKind>(['postgres', 'mariadb', 'sqlite'])('canonical values
   });
 
   /** What stands in the row `WHERE v = bound` finds must have the text of what was bound, or one of them none. */
-  it.each(columns.map((column) => [column.valueClass, column] as const))(
+  it.each(columns.map((column) => [`${column.valueClass} (${column.type[kind]})`, column] as const))(
     '%s: equal in the database is equal in the token',
     async (_, column) => {
       const facts = { name: 'v', valueClass: column.valueClass };
-      const tableName = `t_${column.valueClass.replace('-', '_')}`;
+      const tableName = `t_${columns.indexOf(column)}`;
       await db.query(`create table ${tableName} (v ${column.type[kind]})`);
       for (const value of column.values)
         await db.query(`insert into ${tableName} (v) values (${place})`, [value]);

@@ -58,6 +58,7 @@ describe('canonicalValue', () => {
     ['time', ['25:00', '10', '1:00', '10:00:00+02', '-10:00:00', 10, undefined]],
     ['timestamp', ['2024-01-15T12:00:00.000Z', '2024-01-15 12:00:00', 0, new Date(NaN), undefined]],
     ['text', [1, true, Buffer.from('a'), undefined]],
+    ['padded-text', [1, true, Buffer.from('a'), undefined]],
     ['folded-text', ['é', 'a\n', 'a\t', 'ß', 1, undefined]],
     ['opaque', [1, 'a', {}, undefined]],
   ])('%s: nothing is vouched for of %p', (valueClass, values) => {
