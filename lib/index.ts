@@ -96,6 +96,14 @@ export type { LockHolderInfo, LockInfo } from './locks/lock-holder.js';
 export type { LockEvent, LockOperation, LockStats } from './locks/lock.instrumentation.js';
 export type { LockNames, LockOptions } from './locks/lock.options.js';
 export type { LocksOptions } from './locks/locks.options.js';
+export {
+  type LockCall,
+  Lock,
+  type LockDecoratorOptions,
+  LockEntity,
+  type LockEntityDecoratorOptions,
+} from './locks/lock.decorators.js';
+export { LockBusyFilter, type LockBusyStatus } from './locks/lock-busy.filter.js';
 export { LockService } from './locks/lock.service.js';
 export { MergeConflictError } from './versioning/merge/merge-conflict.error.js';
 export type { ConflictResolver, FieldConflict } from './versioning/merge/three-way.js';

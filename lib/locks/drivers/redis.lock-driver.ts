@@ -78,7 +78,7 @@ export class RedisLockDriver implements LockDriver {
       connect: () => connection.subscriber(),
       channel: `${prefix}lock:${randomBytes(9).toString('base64url')}`,
       scheduler,
-      onWoken: (owner) => this.#waiters.wake(owner),
+      onMessage: (text) => this.#hear(text),
       onChange: () => this.#waiters.wakeAll(),
     });
   }
@@ -154,6 +154,12 @@ export class RedisLockDriver implements LockDriver {
         await waiter.sleep(this.#wakeUps.isUp ? left : Math.min(left, POLL * (0.5 + Math.random())));
       }
     }
+  }
+
+  /** `<owner>`: it is its turn. `<owner> <ms>`: somebody else's, who has this long to come. */
+  #hear(text: string): void {
+    const [owner = '', after] = text.split(' ');
+    this.#waiters.wake(owner, after === undefined ? undefined : Number(after) + AFTER_THE_END);
   }
 
   /** Who does not listen has to show again and again that it is still there. */

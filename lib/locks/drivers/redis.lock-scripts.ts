@@ -130,6 +130,13 @@ local function stand(it, who, owner, deadline, woken)
   redis.call('HSET', it.waiters, owner,
     string.format('%.0f %s %.0f %d ', deadline, who.mode, who.limit, woken) .. who.channel)
 end
+-- Lets another process look after a while whether the first in line has come; it may stand still.
+local function watch(it, channel, after)
+  local owner = redis.call('LINDEX', it.line, 1)
+  local entry = owner and redis.call('HGET', it.waiters, owner)
+  local other = entry and string.match(entry, '^%d+ %a %d+ %d (.*)$')
+  if other and other ~= '-' and other ~= channel then redis.call('PUBLISH', other, owner .. ' ' .. after) end
+end
 -- Tells the first in line that the name is free for it, once, unless that is the caller.
 -- Returns who that is, and when to look again if it does not come.
 local function wake(it, caller, countsListeners)
@@ -142,6 +149,7 @@ local function wake(it, caller, countsListeners)
     if redis.call('PUBLISH', head.channel, head.owner) > 0 or not countsListeners then
       local deadline = math.min(head.deadline, now + CLAIM)
       stand(it, head, head.owner, deadline, 1)
+      watch(it, head.channel, CLAIM)
       return head.owner, deadline
     end
     drop(it, head.owner)

@@ -79,8 +79,11 @@ export class RedisWaiters {
     }
   }
 
-  wake(owner: string): void {
-    this.#byOwner.get(owner)?.wake();
+  /** @param after milliseconds: it is not yet the turn of this owner, but may be then */
+  wake(owner: string, after?: number): void {
+    const waiter = this.#byOwner.get(owner);
+    if (after === undefined) waiter?.wake();
+    else if (waiter) this.lookAgain(waiter.names, after);
   }
 
   wakeAll(): void {

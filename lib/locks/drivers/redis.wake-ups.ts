@@ -6,8 +6,7 @@ export interface WakeUpSettings {
   readonly connect: () => RedisSubscriber;
   readonly channel: string;
   readonly scheduler: Scheduler;
-  /** It is the turn of this owner. */
-  readonly onWoken: (owner: string) => void;
+  readonly onMessage: (text: string) => void;
   /** The channel is heard from now on, or not any more. */
   readonly onChange: () => void;
 }
@@ -67,7 +66,7 @@ export class WakeUps {
     const gone = (): void => this.#gone(subscriber);
     subscriber.on('error', () => undefined);
     subscriber.on('close', gone);
-    subscriber.on('message', (_channel, owner) => this.settings.onWoken(owner));
+    subscriber.on('message', (_channel, text) => this.settings.onMessage(text));
     const cancel = this.settings.scheduler.schedule(PATIENCE, gone, true);
     try {
       await subscriber.connect();
