@@ -23,6 +23,8 @@ const base = {
 
 // Jest runs the global setup of a project only if one of its specs was selected.
 export default {
+  // Only to end what hangs: a machine that does other things besides may take ten times as long as usual.
+  testTimeout: 30_000,
   projects: [
     {
       ...base,
