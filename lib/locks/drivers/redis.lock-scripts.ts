@@ -66,8 +66,33 @@ const CLOCK = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
 
+/*
+ * What is usual comes before the functions, whose making costs more than it: one name, no line, and for `acquire` no
+ * holder, for `release` a lease that lasts.
+ */
+const ACQUIRE_FREE = `
+if #KEYS == 3 and redis.call('EXISTS', KEYS[2]) == 0 then
+  local all = redis.call('HGETALL', KEYS[1])
+  if #all == 0 or (#all == 2 and all[1] == '#') then
+    local token = math.max(time[1] * 1000000 + time[2], (tonumber(all[2]) or 0) + 1, tonumber(ARGV[9]))
+    local text = string.format('%.0f', token)
+    local deadline = string.format('%.0f', now + ARGV[4])
+    redis.call('HSET', KEYS[1], ARGV[1], deadline .. ' ' .. ARGV[2] .. ' ' .. text .. ' ' .. ARGV[5], '#', text)
+    redis.call('PEXPIRE', KEYS[1], ARGV[4] + 3600000)
+    return { 1, text }
+  end
+end`;
+const RELEASE_HELD = `
+if #KEYS == 3 and redis.call('EXISTS', KEYS[2]) == 0 then
+  local lease = redis.call('HGET', KEYS[1], ARGV[1])
+  if lease and tonumber(string.match(lease, '^%d+')) > now then
+    redis.call('HDEL', KEYS[1], ARGV[1])
+    return 1
+  end
+end`;
+
 /** `open`: the n-th name and who holds it, without the leases that are over. */
-const OPEN = `${CLOCK}
+const OPEN = `
 local function open(n, owner)
   local it = { lock = KEYS[3 * n - 2], line = KEYS[3 * n - 1], waiters = KEYS[3 * n], count = 0, last = 0, latest = 0 }
   local all = redis.call('HGETALL', it.lock)
@@ -158,7 +183,7 @@ end`;
 
 export const acquireScript: RedisScript<AcquireCall, LockGrant | LockBusy> = defineScript({
   name: 'acquire',
-  source: `${OPEN}${LINE}
+  source: `${CLOCK}${ACQUIRE_FREE}${OPEN}${LINE}
 local owner, mode, limit, ttl, metadata = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local wait, channel, countsListeners, floor = tonumber(ARGV[6]), ARGV[7], ARGV[8] == '1', tonumber(ARGV[9])
 local names, held, free, look = {}, true, true, 0
@@ -231,7 +256,7 @@ return { 0, string.format('%.0f', math.max(look - now, 0)) }`,
 /** A waiter leaves the line by it, too. */
 export const releaseScript: RedisScript<ReleaseCall, ReleaseOutcome> = defineScript({
   name: 'release',
-  source: `${OPEN}${LINE}
+  source: `${CLOCK}${RELEASE_HELD}${OPEN}${LINE}
 local owner, countsListeners = ARGV[1], ARGV[2] == '1'
 local held, stolen = true, false
 for n = 1, #KEYS / 3 do
@@ -255,7 +280,7 @@ return held and 1 or stolen and -1 or 0`,
 /** Whoever waits for the end of a lease that becomes shorter is told to look again. */
 export const renewScript: RedisScript<readonly LockRenewal[], readonly RenewOutcome[]> = defineScript({
   name: 'renew',
-  source: `${OPEN}${LINE}
+  source: `${CLOCK}${OPEN}${LINE}
 local outcomes, done = {}, 0
 for a = 1, #ARGV, 3 do
   local owner, ttl, count = ARGV[a], tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2])
