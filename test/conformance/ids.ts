@@ -3,3 +3,6 @@ const numbered = (prefix: string, last: number, digits: number): string[] =>
 
 /** The cases of django-cacheops' suite, and those in which it fails and this package must not. */
 export const CASE_IDS: readonly string[] = [...numbered('CO-', 152, 3), ...numbered('CO-X', 20, 2)];
+
+/** Those of django-concurrency; their tests are in `test/versioning`. */
+export const VERSION_CASE_IDS: readonly string[] = [...numbered('CC-', 101, 3), ...numbered('CC-X', 7, 2)];
