@@ -17,7 +17,11 @@ const base = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   extensionsToTreatAsEsm: ['.ts'],
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1', '^nestjs-cacheops$': '<rootDir>/lib/index.ts' },
+  moduleNameMapper: {
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+    '^nestjs-cacheops$': '<rootDir>/lib/index.ts',
+    '^nestjs-cacheops/typeorm$': '<rootDir>/lib/typeorm/index.ts',
+  },
   transform: { '^.+\\.ts$': ['@swc/jest', swc] },
 };
 

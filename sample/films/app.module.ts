@@ -1,7 +1,9 @@
 import { Module, StandardSchemaValidationPipe, type DynamicModule } from '@nestjs/common';
-import { APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { CacheOpsModule } from 'nestjs-cacheops';
+import { CacheOpsModule, RecordModifiedFilter, VersionTokens } from 'nestjs-cacheops';
+import { EditController } from './editing/edit.controller.js';
+import { EditService } from './editing/edit.service.js';
 import type { Environment } from './environment.js';
 import { CatalogueService } from './films/catalogue.service.js';
 import { Film } from './films/film.entity.js';
@@ -19,7 +21,7 @@ import { StatisticsService } from './statistics/statistics.service.js';
 /** The whole application on a given database and cache. */
 @Module({})
 export class AppModule {
-  static register({ database, redis, prefix }: Environment): DynamicModule {
+  static register({ database, redis, prefix, formSecret }: Environment): DynamicModule {
     return {
       module: AppModule,
       imports: [
@@ -44,14 +46,18 @@ export class AppModule {
             Film: { ops: 'all', ttl: '15m' },
             '*': { ops: ['get', 'fetch'], ttl: '1h' },
           },
+          versioning: { guard: 'all' },
         }),
       ],
-      controllers: [FilmsController, StatisticsController],
+      controllers: [FilmsController, EditController, StatisticsController],
       providers: [
         CatalogueService,
+        EditService,
         FilmsService,
         StatisticsService,
         SeedService,
+        { provide: VersionTokens, useValue: new VersionTokens([formSecret]) },
+        { provide: APP_FILTER, useClass: RecordModifiedFilter },
         { provide: APP_PIPE, useClass: StandardSchemaValidationPipe },
         { provide: APP_INTERCEPTOR, useClass: MeterInterceptor },
       ],

@@ -7,6 +7,8 @@ export interface Environment {
   readonly redis: string | undefined;
   /** Put before all keys in Redis. */
   readonly prefix: string;
+  /** Signs the versions in forms. */
+  readonly formSecret: string;
 }
 
 const DATABASES: Readonly<Record<string, 'postgres' | 'mysql' | 'mariadb'>> = {
@@ -17,17 +19,19 @@ const DATABASES: Readonly<Record<string, 'postgres' | 'mysql' | 'mariadb'>> = {
 };
 
 /**
- * Reads `DATABASE_URL`, `REDIS_URL` and `CACHE_PREFIX`; without them nothing has to run beside Node.
+ * Reads `DATABASE_URL`, `REDIS_URL`, `CACHE_PREFIX` and `FORM_SECRET`; without them nothing has to run beside Node.
  * @throws Error that says which URLs are understood
  */
 export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
-  const { DATABASE_URL: url, REDIS_URL: redis, CACHE_PREFIX: prefix } = env;
+  const { DATABASE_URL: url, REDIS_URL: redis, CACHE_PREFIX: prefix, FORM_SECRET: formSecret } = env;
   // A database in memory is this process's own, so entries that are made from it must not be another's.
   const ownPrefix = url ? 'films:' : `films:${randomUUID()}:`;
   return {
     database: url ? fromUrl(url) : { type: 'sqljs' },
     redis: redis || undefined,
     prefix: prefix || ownPrefix,
+    // Of this process: forms that were open during a restart have to be opened again.
+    formSecret: formSecret || randomUUID(),
   };
 }
 

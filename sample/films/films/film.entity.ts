@@ -5,6 +5,7 @@ import {
   JoinColumn,
   ManyToOne,
   PrimaryGeneratedColumn,
+  VersionColumn,
   type ValueTransformer,
 } from 'typeorm';
 import { Director, Distributor, Genre, Rating } from './named.entities.js';
@@ -27,6 +28,10 @@ const text = { type: 'varchar', length: 100, nullable: true } as const;
 export class Film {
   @PrimaryGeneratedColumn()
   id!: number;
+
+  /** Goes up with each change. Whoever saves a film that has changed since they read it is told so. */
+  @VersionColumn({ default: 1 })
+  version!: number;
 
   @Column({ type: 'varchar', length: 200, nullable: true })
   title!: string | null;

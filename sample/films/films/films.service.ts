@@ -99,8 +99,11 @@ export class FilmsService {
     };
   }
 
-  /** The columns of what a request names. */
-  private async columns(changes: FilmChanges, manager: EntityManager): Promise<Partial<Film>> {
+  /**
+   * The columns of what a request names.
+   * @throws BadRequestException for a genre or rating that does not exist
+   */
+  async columns(changes: FilmChanges, manager: EntityManager): Promise<Partial<Film>> {
     const { genre, director, distributor, rating, ...columns } = changes;
     const { catalogue } = this;
     return {

@@ -36,6 +36,8 @@ export class MeterInterceptor implements NestInterceptor, OnModuleDestroy {
     const response = context.switchToHttp().getResponse<ServerResponse>();
     const cost = new RequestCost();
     const report = (): void => {
+      // A handler that answers by itself has done so already.
+      if (response.headersSent) return;
       response.setHeader('X-Source', cost.source);
       response.setHeader('X-Sql-Statements', cost.statements);
     };

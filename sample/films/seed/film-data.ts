@@ -27,7 +27,15 @@ interface RawFilm {
 export interface SeedFilm {
   readonly columns: Omit<
     Film,
-    'id' | 'genre' | 'genreId' | 'director' | 'directorId' | 'distributor' | 'distributorId' | 'rating'
+    | 'id'
+    | 'version'
+    | 'genre'
+    | 'genreId'
+    | 'director'
+    | 'directorId'
+    | 'distributor'
+    | 'distributorId'
+    | 'rating'
   >;
   readonly genre: string | null;
   readonly director: string | null;
