@@ -63,6 +63,6 @@ class Filling {
       (rest, { place, text: literal }) => rest.replaceAll(place, literal),
       from,
     );
-    return { ...rest, from: text };
+    return { from: text, ...rest };
   }
 }
