@@ -1,5 +1,9 @@
 export { CacheOpsModule } from './cacheops.module.js';
-export type { CacheOpsModuleExtras, CacheOpsOptionsFactory } from './cacheops.module-definition.js';
+export {
+  type CacheOpsModuleExtras,
+  type CacheOpsOptionsFactory,
+  RECORD_VERSIONS,
+} from './cacheops.module-definition.js';
 export {
   type CacheOpsLogger,
   type CacheOpsOptions,
