@@ -29,7 +29,7 @@ export interface Keepable {
   readonly life: number;
 }
 
-/** By measurement on Node 20: map, node and key; each token with its record, its texts and its stamp. */
+/** Estimates, not measured yet: map, node and key; each token with its record, its texts and its stamp. */
 const ENTRY_BYTES = 260;
 const TOKEN_BYTES = 190;
 

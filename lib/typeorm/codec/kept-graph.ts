@@ -3,7 +3,7 @@ import type { NearForm } from '../../drivers/near-entries.interface.js';
 import type { Payload } from './shape.js';
 import type { ShapeReader } from './shape-reader.js';
 
-/** By measurement on Node 20. */
+/** Estimates, not measured yet. */
 const GRAPH_BYTES = 300;
 const PLACE_BYTES = 8;
 
