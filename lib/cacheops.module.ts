@@ -67,7 +67,8 @@ export class CacheOpsModule
 
   /** @internal */
   async onModuleInit(): Promise<void> {
-    const { options, sources, logger } = this.runtime;
+    const { options, sources, logger, binder } = this.runtime;
+    binder.start();
     const found = findDataSources(this.modules);
     const missing = options.dataSources?.find((name) => found.every((each) => each.name !== name));
     if (options.enabled && missing !== undefined) {
@@ -111,7 +112,10 @@ function wired(definition: DynamicModule, dataSources: CacheOpsModuleExtras['dat
       ...found: (object | undefined)[]
     ) => {
       const options = resolveOptions({ ...raw, ...definedOf(extras) });
-      const created = await createRuntime(options, collectFeatureRules(modules, options.ttl, CacheOpsModule));
+      const rules = collectFeatureRules(modules, options.ttl, CacheOpsModule);
+      const created = await createRuntime(options, rules, modules);
+      // Before Nest looks at the methods of anybody.
+      created.binder.run();
       for (const [i, dataSource] of found.entries()) {
         const name = names[i] as string;
         if (dataSource && isObserved(name, options.dataSources))

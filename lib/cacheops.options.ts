@@ -21,6 +21,7 @@ import {
   ROOT,
 } from './options/parse.js';
 import { type NearOption, type NearSettings, parseNear } from './options/near.js';
+import { type HttpOptions, parseHttp, type ResolvedHttp } from './options/http.js';
 import { parseVersioning, type VersioningOptions } from './options/version-rules.js';
 import type { VersioningSettings } from './versioning/version-policy.js';
 
@@ -102,6 +103,8 @@ export interface CacheOpsOptions {
   readonly outbox?: boolean | OutboxOptions | undefined;
   /** Locks (`LockService`). They work where `enabled` is `false`, too. */
   readonly locks?: LocksOptions | undefined;
+  /** Routes whose responses are cached. */
+  readonly http?: HttpOptions | undefined;
   /** Default: Nest's `Logger` with the context `CacheOps`. */
   readonly logger?: CacheOpsLogger | undefined;
   /** Whether `CacheOpsService` can be injected without importing the module. Default `true`. */
@@ -144,6 +147,7 @@ export interface ResolvedOptions {
   readonly versioning: VersioningSettings | undefined;
   readonly outbox: OutboxSettings | undefined;
   readonly locks: ResolvedLocksOptions;
+  readonly http: ResolvedHttp;
   readonly logger: CacheOpsLogger | undefined;
   readonly isGlobal: boolean;
 }
@@ -164,6 +168,7 @@ const OPTION_NAMES = [
   'versioning',
   'outbox',
   'locks',
+  'http',
   'logger',
   'isGlobal',
 ] as const satisfies readonly (keyof CacheOpsOptions)[];
@@ -205,6 +210,7 @@ export function resolveOptions(options: CacheOpsOptions = {}): ResolvedOptions {
     versioning: given.versioning === undefined ? undefined : parseVersioning(given.versioning),
     outbox: parseOutbox(given.outbox),
     locks: parseLocks(given.locks, given.redis !== undefined),
+    http: parseHttp(chosen.http),
     logger: given.logger === undefined ? undefined : parseLogger(given.logger),
     isGlobal: parseBoolean('isGlobal', given.isGlobal),
   });

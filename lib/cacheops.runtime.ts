@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { Logger } from '@nestjs/common';
 import { createLocks } from './cacheops.locks.js';
+import type { ModulesContainer } from '@nestjs/core';
 import type { CacheOpsLogger, ResolvedOptions } from './cacheops.options.js';
 import { Cache } from './core/cache.js';
 import { CacheContext } from './core/cache-context.js';
@@ -22,6 +23,11 @@ import { NearDriver } from './near-cache/near.driver.js';
 import type { NearSettings } from './options/near.js';
 import { CacheOpsService } from './service/cacheops.service.js';
 import { NO_RECORD_VERSIONS, type VersionedSources } from './versioning/record-versions.interface.js';
+import { Binder } from './discovery/binder.js';
+import { CachedMethods } from './service/cached-methods.js';
+import { ChangingMethods } from './service/changing-methods.js';
+import { DependencyResolver } from './service/dependency-resolver.js';
+import { Values } from './service/values.js';
 
 /** Everything that one application's cache consists of. */
 export interface CacheOpsRuntime {
@@ -30,6 +36,7 @@ export interface CacheOpsRuntime {
   readonly sources: VersionedSources;
   readonly service: CacheOpsService;
   readonly locks: LockService;
+  readonly binder: Binder;
   /** Finishes the invalidations under way, while everything is still open. */
   drain(): Promise<void>;
   /** Finishes the invalidations under way, then lets go of the DataSources and the backend. */
@@ -40,6 +47,7 @@ export interface CacheOpsRuntime {
 export async function createRuntime(
   options: ResolvedOptions,
   localRules: readonly ProfileRule[],
+  modules: ModulesContainer,
 ): Promise<CacheOpsRuntime> {
   const logger = options.logger ?? new Logger('CacheOps');
   const context = new CacheContext(options.enabled);
@@ -71,8 +79,21 @@ export async function createRuntime(
   const { enabled, ttl } = options;
   const { model } = sources;
   const outboxes = () => sources.outboxes();
-  const service = new CacheOpsService({ ...services, driver, model, outboxes, enabled, ttl });
   const locks = createLocks(options, context, sources);
+  const resolver = new DependencyResolver(model);
+  const values = new Values({ ...services, driver });
+  const service = new CacheOpsService({
+    ...services,
+    driver,
+    values,
+    resolver,
+    model,
+    outboxes,
+    enabled,
+    ttl,
+  });
+  const methods = { ...services, values, resolver, model, enabled, ttl, vary: options.http };
+  const binder = new Binder(modules, [new ChangingMethods(methods), new CachedMethods(methods, () => false)]);
   const drain = async (): Promise<void> => {
     await invalidator.drain();
     await sources.drain();
@@ -85,7 +106,7 @@ export async function createRuntime(
     await driver.close();
     context.dispose();
   };
-  return { options, logger, sources, service, locks, drain, close };
+  return { options, logger, sources, service, locks, binder, drain, close };
 }
 
 interface Backend {

@@ -40,13 +40,29 @@ export type { Duration } from './options/parse.js';
 export type { NearOption } from './options/near.js';
 export type { RefillOptions } from './options/refill.js';
 export type { EntityVersioning, EntityVersioningRule, VersioningOptions } from './options/version-rules.js';
+export type { CallRequest } from './core/call-request.js';
+export { CacheKey } from './decorators/cache-key.decorator.js';
+export { Cached, CachedAs, type DependenciesByCall } from './decorators/cached-as.decorator.js';
+export type {
+  CachedAsOptions,
+  CachedOptions,
+  HitEvent,
+  MissEvent,
+  Vary,
+  VaryBy,
+} from './decorators/cached-as.options.js';
+export type { AnyArguments, AnyResult, ByCall, CallContext } from './decorators/call-context.js';
+export { InvalidateOn } from './decorators/invalidate-on.decorator.js';
+export { Invalidates, NoCache, NoInvalidation } from './decorators/invalidates.decorator.js';
+export type { HttpOptions } from './options/http.js';
+export type { CachedMethod, MethodArguments, MethodNames, MethodResult } from './service/bound-method.js';
 export {
   CacheOpsService,
   type QueryReport,
   type ServiceStats,
   type ValueExplanation,
-  type ValueOptions,
 } from './service/cacheops.service.js';
+export type { ValueOptions } from './service/value-options.js';
 export {
   type ConditionValue,
   dep,

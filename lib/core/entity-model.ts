@@ -50,6 +50,11 @@ export interface EntityModel {
    * @throws CacheOpsDependencyError as `row` does, and when there is no such row
    */
   reload(entity: object): Promise<void>;
+  /**
+   * Text that tells the row of an entity object from all others, for keys.
+   * @returns `undefined` when the value is not an object of an entity, or has no primary key yet
+   */
+  identity(value: object): string | undefined;
   /** @returns `undefined` when the value is not a query builder of an observed DataSource */
   explain(builder: object): QueryExplanation | undefined;
 }
@@ -71,6 +76,7 @@ export const NO_ENTITIES: EntityModel = {
   row: noEntities,
   image: noEntities,
   reload: async (entity) => noEntities(entity),
+  identity: () => undefined,
   explain: () => undefined,
 };
 

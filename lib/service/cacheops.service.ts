@@ -1,59 +1,23 @@
 import { Observable } from 'rxjs';
 import { CacheOpsConfigError, CacheOpsDependencyError } from '../cacheops.errors.js';
+import type { Cache } from '../core/cache.js';
 import type { CacheContext } from '../core/cache-context.js';
 import type { EntityLike, EntityModel, QueryExplanation } from '../core/entity-model.js';
 import type { Inspection } from '../core/inspection.js';
 import type { OutboxStats } from '../core/outbox.js';
 import type { CacheEvent, CacheStats, Instrumentation } from '../core/instrumentation.js';
-import type { Lookup } from '../core/lookup.js';
+import type { CacheDriver } from '../drivers/cache-driver.interface.js';
 import type { NearStats } from '../drivers/near-entries.interface.js';
 import { EVERYTHING } from '../core/token.js';
-import {
-  type Duration,
-  parseBoolean,
-  parseDuration,
-  parseRecord,
-  parseTimeout,
-  ROOT,
-} from '../options/parse.js';
-import { parseRefill, REFILL_OPTIONS, type RefillOptions } from '../options/refill.js';
+import type { Invalidator } from '../invalidation/invalidator.js';
 import { dep, type Dependency } from '../core/entity-dependency.js';
-import { DependencyResolver } from './dependency-resolver.js';
-import { type Policy, Values, type ValueServices } from './values.js';
+import { companionOf } from '../discovery/bound-prototypes.js';
+import type { CachedMethod, MethodArguments, MethodNames, MethodResult } from './bound-method.js';
+import { CallKeys } from './call-key.js';
+import type { DependencyResolver } from './dependency-resolver.js';
+import { policyOf, traceOf, type ValueOptions } from './value-options.js';
+import type { Values } from './values.js';
 import { WrapKeys, wrapFunction, type Wrapped, type WrapOptions } from './wrapped.js';
-
-/** How a value is kept. */
-export interface ValueOptions extends RefillOptions {
-  /** Default: the option `ttl`. */
-  readonly ttl?: Duration | undefined;
-  /** After which the factory is abandoned with `LOAD_TIMEOUT`. Default: the option `timeouts.load`. */
-  readonly timeout?: Duration | undefined;
-  /** What the value was made from: when one of them changes, the value is gone. */
-  readonly deps?: readonly Dependency[] | undefined;
-  /** Names by which `invalidate` reaches the value. */
-  readonly tags?: readonly string[] | undefined;
-  /**
-   * The queries that the factory runs, and the cached values that it reads, are dependencies as well. If there are no
-   * others, a value whose queries cannot all be attributed to tables is not stored. Default `false`.
-   */
-  readonly track?: boolean | undefined;
-  /**
-   * `true`: all callers may be given one and the same value, deeply frozen, which makes a hit in the near cache as
-   * cheap as it can be. A value that holds something that cannot be frozen (a date, bytes, a map) is copied all the
-   * same. Default `false`: each caller has objects of its own.
-   */
-  readonly frozen?: boolean | undefined;
-}
-
-const VALUE_OPTIONS = [
-  'ttl',
-  'timeout',
-  'deps',
-  'tags',
-  'track',
-  'frozen',
-  ...REFILL_OPTIONS,
-] as const satisfies readonly (keyof ValueOptions)[];
 
 /** What `explain` says about a stored value. */
 export interface ValueExplanation extends Partial<Inspection> {
@@ -77,7 +41,12 @@ export interface ServiceStats extends CacheStats {
 }
 
 /** What the service stands on. */
-export interface ServiceParts extends ValueServices {
+export interface ServiceParts {
+  readonly cache: Cache;
+  readonly driver: CacheDriver;
+  readonly invalidator: Invalidator;
+  readonly values: Values;
+  readonly resolver: DependencyResolver;
   readonly context: CacheContext;
   readonly instrumentation: Instrumentation;
   readonly outboxes: () => readonly OutboxStats[];
@@ -99,11 +68,12 @@ export class CacheOpsService {
   readonly events$: Observable<CacheEvent>;
   private readonly values: Values;
   private readonly resolver: DependencyResolver;
-  private readonly wrapKeys = new WrapKeys();
+  private readonly wrapKeys: WrapKeys;
 
   constructor(private readonly parts: ServiceParts) {
-    this.values = new Values(parts);
-    this.resolver = new DependencyResolver(parts.model);
+    this.values = parts.values;
+    this.resolver = parts.resolver;
+    this.wrapKeys = new WrapKeys(new CallKeys(parts.model));
     this.events$ = new Observable((subscriber) =>
       parts.instrumentation.subscribe((event) => subscriber.next(event)),
     );
@@ -122,7 +92,7 @@ export class CacheOpsService {
    */
   async getOrSet<T>(key: string, factory: () => T | Promise<T>, options: ValueOptions = {}): Promise<T> {
     checkKey(key);
-    const policy = this.policy(options);
+    const policy = policyOf(options, this.parts.ttl);
     const load = policy.frozen ? () => this.values.frozen(factory) : async (): Promise<T> => factory();
     if (!this.parts.enabled) return load();
     const dependencies = this.reads(options);
@@ -151,7 +121,8 @@ export class CacheOpsService {
   async set(key: string, value: unknown, options: ValueOptions = {}): Promise<void> {
     checkKey(key);
     if (value === undefined) throw new CacheOpsConfigError('value', 'a value; null is one', value);
-    if (this.parts.enabled) await this.values.set(key, this.reads(options), this.policy(options), value);
+    if (this.parts.enabled)
+      await this.values.set(key, this.reads(options), policyOf(options, this.parts.ttl), value);
   }
 
   /** Forgets a value, and what a factory that is running now would store under the key. */
@@ -171,9 +142,24 @@ export class CacheOpsService {
   ): Wrapped<Parameters<F>, Awaited<ReturnType<F>>> {
     // Inferred from the function alone: options may look at fewer arguments.
     const { key: _key, deps: _deps, tags: _tags, ...rest } = options;
-    this.policy(rest);
+    policyOf(rest, this.parts.ttl);
     const call = fn as unknown as (...args: Parameters<F>) => Awaited<ReturnType<F>>;
     return wrapFunction(call, this.wrapKeys.of(call, options.key), options, this);
+  }
+
+  /**
+   * The stored results of a method with `@CachedAs` or `@Cached`.
+   * @param instance an instance that Nest made
+   * @throws CacheOpsConfigError when the method is not cached
+   */
+  for<T extends object, K extends MethodNames<T>>(
+    instance: T,
+    method: K,
+  ): CachedMethod<MethodArguments<T, K>, MethodResult<T, K>> {
+    const companion = companionOf(instance, method);
+    if (companion) return companion as CachedMethod<MethodArguments<T, K>, MethodResult<T, K>>;
+    const where = `for(${instance.constructor.name}, '${method}')`;
+    throw new CacheOpsConfigError(where, 'a cached method of an instance that Nest made', instance);
   }
 
   /**
@@ -271,22 +257,6 @@ export class CacheOpsService {
   private reads({ deps = [], tags = [] }: ValueOptions) {
     return this.resolver.reads(deps, tags);
   }
-
-  private policy(options: ValueOptions): Policy {
-    const { ttl, timeout, frozen, ...refill } = parseRecord(ROOT, options, VALUE_OPTIONS);
-    return {
-      frozen: frozen === undefined ? false : parseBoolean('frozen', frozen),
-      ttl: ttl === undefined ? this.parts.ttl : parseDuration('ttl', ttl),
-      loadTimeout: timeout === undefined ? undefined : parseTimeout('timeout', timeout),
-      refill: parseRefill('', refill),
-    };
-  }
-}
-
-/** Somebody who names dependencies answers for what cannot be found out. */
-function traceOf({ track = false, deps = [], tags = [] }: ValueOptions): Lookup<never>['trace'] {
-  if (!track) return undefined;
-  return deps.length > 0 || tags.length > 0 ? 'known' : 'exact';
 }
 
 function checkKey(key: unknown): void {

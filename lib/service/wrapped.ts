@@ -1,5 +1,5 @@
-import { CacheOpsConfigError, CacheOpsSerializationError } from '../cacheops.errors.js';
-import { hashText, keyPart } from '../core/cache-key.js';
+import { CacheOpsConfigError } from '../cacheops.errors.js';
+import { argumentParts, type CallKeys, parameterNames } from './call-key.js';
 import type { Duration } from '../options/parse.js';
 import type { RefillOptions } from '../options/refill.js';
 import type { Dependency } from '../core/entity-dependency.js';
@@ -95,17 +95,18 @@ function byArguments<A extends unknown[], T>(
   return typeof value === 'function' ? value(...args) : value;
 }
 
-const LONGEST_ARGUMENTS = 200;
-
 /** Makes the keys of a wrapped function. */
 export class WrapKeys {
   private readonly names = new Set<string>();
+
+  constructor(private readonly keys: CallKeys) {}
 
   /** @throws CacheOpsConfigError when the function has no name of its own and no key is given */
   of<A extends unknown[]>(fn: (...args: A) => unknown, key: WrapOptions<A>['key']): (...args: A) => string {
     if (typeof key === 'function') return key;
     const name = key ?? this.nameOf(fn);
-    return (...args) => `${name}(${argumentsText(args)})`;
+    const parameters = parameterNames(fn);
+    return (...args) => this.keys.of(name, argumentParts(args, parameters));
   }
 
   /** Functions that share a name must not share results. */
@@ -118,18 +119,4 @@ export class WrapKeys {
       name === '' ? 'the function has no name' : `another function named ${name} is wrapped already`;
     throw new CacheOpsConfigError('wrap.key', 'a key for the results', undefined, `Here ${problem}`);
   }
-}
-
-function argumentsText(args: readonly unknown[]): string {
-  const text = args
-    .map((arg, i) => {
-      const part = keyPart(arg);
-      if (part !== undefined) return part;
-      throw new CacheOpsSerializationError(
-        `args[${i}]`,
-        `args[${i}] cannot be part of a key: pass plain values, or give \`key\` as a function of the arguments`,
-      );
-    })
-    .join('');
-  return text.length > LONGEST_ARGUMENTS ? `#${hashText(text)}` : text;
 }

@@ -1,5 +1,6 @@
 import type { EntityMetadata, SelectQueryBuilder } from 'typeorm';
 import { CacheOpsDependencyError } from '../cacheops.errors.js';
+import { keyPart } from '../core/cache-key.js';
 import type { TableDependency } from '../core/dependencies.js';
 import type { EntityLike, EntityModel, EntitySchemaLike, QueryExplanation } from '../core/entity-model.js';
 import type { TypeOrmCatalog } from './catalog.js';
@@ -51,6 +52,18 @@ export class Entities implements EntityModel {
     this.row(entity);
     const [found] = this.instance(entity);
     if (found) await reloadRow(found.observed.dataSource.manager, found.metadata, entity);
+  }
+
+  identity(value: object): string | undefined {
+    const metadata = this.find(value.constructor as never)[0]?.metadata;
+    if (!metadata) return undefined;
+    const parts = metadata.primaryColumns.map((column) => {
+      const key: unknown = column.getEntityValue(value);
+      return key === undefined || key === null ? undefined : keyPart(key);
+    });
+    return parts.includes(undefined)
+      ? undefined
+      : `${metadata.name.length}:${metadata.name}${parts.join('')}`;
   }
 
   explain(builder: object): QueryExplanation | undefined {

@@ -211,7 +211,7 @@ describe('docs/options.md', () => {
     const names = Object.keys(options).flatMap((name) => {
       if (name === 'outbox') return ['outbox', 'outbox.table', 'outbox.interval'];
       if (name === 'near') return ['near', ...nested(name)];
-      return name === 'memory' || name === 'timeouts' || name === 'locks' ? nested(name) : [name];
+      return ['memory', 'timeouts', 'locks', 'http'].includes(name) ? nested(name) : [name];
     });
     expect(Object.keys(documented).sort()).toEqual(names.sort());
   });

@@ -10,15 +10,15 @@ export const LAYERS = {
   typeorm: ['core', 'sql', 'invalidation', 'versioning', 'locks'],
   locks: ['drivers', 'options'],
   versioning: ['core'],
-  decorators: ['core'],
-  interceptors: ['core', 'invalidation', 'decorators', 'versioning'],
+  decorators: ['core', 'options'],
+  interceptors: ['core', 'invalidation', 'decorators', 'discovery', 'options', 'service', 'versioning'],
   discovery: ['core', 'invalidation', 'decorators'],
   templates: ['core', 'invalidation'],
   admin: ['core', 'invalidation'],
   cli: ['typeorm'],
   integrations: ['core', 'drivers', 'invalidation'],
   options: ['core', 'versioning'],
-  service: ['core', 'invalidation', 'options', 'locks'],
+  service: ['core', 'invalidation', 'options', 'locks', 'decorators', 'discovery'],
   testing: ['core', 'drivers', 'near-cache', 'invalidation', 'locks'],
 };
 

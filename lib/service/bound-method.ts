@@ -1,0 +1,185 @@
+import 'reflect-metadata';
+import { from, isObservable, lastValueFrom, mergeMap, Observable, toArray } from 'rxjs';
+import { CacheOpsConfigError } from '../cacheops.errors.js';
+import type { EntityModel } from '../core/entity-model.js';
+import type { CacheSource, Instrumentation } from '../core/instrumentation.js';
+import type { MethodRules } from '../decorators/method-rules.js';
+import type { MethodSite } from '../discovery/method-binding.js';
+import { parseBoolean } from '../options/parse.js';
+import { argumentParts, type CallKeys, checkedKey, type KeyPart, parameterNames } from './call-key.js';
+import type { CallPlan, PlanServices } from './call-plan.js';
+import { MethodCall } from './method-call.js';
+import type { Values } from './values.js';
+import type { WrappedEntry } from './wrapped.js';
+
+/** The stored results of a decorated method. */
+export interface CachedMethod<A extends unknown[], R> {
+  /** Forgets the result for these arguments. */
+  invalidate(...args: A): Promise<void>;
+  /** The entry of these arguments. */
+  key(...args: A): WrappedEntry<R>;
+}
+
+type AnyMethod = (...args: never[]) => unknown;
+
+/** The methods of a class. */
+export type MethodNames<T> = {
+  [K in keyof T]: T[K] extends AnyMethod ? K : never;
+}[keyof T] &
+  string;
+
+export type MethodArguments<T, K extends keyof T> = T[K] extends (...args: infer A) => unknown ? A : never;
+
+/** What a method comes to: of a Promise its value, of an Observable what it emits last. */
+export type MethodResult<T, K extends keyof T> = T[K] extends (...args: never[]) => infer R
+  ? R extends Observable<infer E>
+    ? E
+    : Awaited<R>
+  : never;
+
+export interface CachedMethodServices extends PlanServices {
+  readonly values: Values;
+  readonly model: EntityModel;
+  readonly instrumentation: Instrumentation;
+  /** `false`: methods just run. */
+  readonly enabled: boolean;
+}
+
+type Inner = (instance: object, args: unknown[]) => unknown;
+
+/** One method of one provider. */
+export class BoundMethod {
+  private readonly parameters: readonly string[];
+  private readonly isObservable: boolean;
+
+  constructor(
+    private readonly plan: CallPlan,
+    private readonly rules: MethodRules,
+    private readonly inner: Inner,
+    private readonly keys: CallKeys,
+    private readonly services: CachedMethodServices,
+  ) {
+    const { site, options, where } = plan;
+    this.parameters = parameterNames(site.handler);
+    const told = options.observable;
+    this.isObservable =
+      told === undefined ? returnsObservable(site) : parseBoolean(`${where}: observable`, told);
+  }
+
+  call(instance: object, args: unknown[]): unknown {
+    if (!this.services.enabled) return this.inner(instance, args);
+    const call = new MethodCall(this.plan.site, instance, args);
+    if (!this.isObservable) return this.result(call, args);
+    return new Observable((subscriber) =>
+      from(this.result(call, args))
+        .pipe(mergeMap((emitted) => (Array.isArray(emitted) ? (emitted as unknown[]) : [])))
+        .subscribe(subscriber),
+    );
+  }
+
+  companion(instance: object): CachedMethod<unknown[], unknown> {
+    const { values } = this.services;
+    const callOf = (args: unknown[]): MethodCall => new MethodCall(this.plan.site, instance, args);
+    const keyOf = (args: unknown[]): string => this.sharedKey(callOf(args));
+    return {
+      invalidate: (...args) => values.delete(keyOf(args)),
+      key: (...args) => {
+        const key = keyOf(args);
+        return {
+          key,
+          get: async () => this.emitted(await values.get(key)),
+          set: (value) => {
+            const call = callOf(args);
+            const stored = this.isObservable ? [value] : value;
+            return values.set(key, this.plan.reads(call), this.plan.policy, stored);
+          },
+          delete: () => values.delete(key),
+        };
+      },
+    };
+  }
+
+  private async result(call: MethodCall, args: unknown[]): Promise<unknown> {
+    const { plan } = this;
+    const key = plan.when(call) ? this.key(call) : undefined;
+    if (key === undefined) return this.run(call, args);
+    let source: CacheSource | undefined;
+    let hasRun = false;
+    const value = await this.services.values.getOrSet({
+      key,
+      label: plan.site.label,
+      dependencies: plan.reads(call),
+      ...plan.policy,
+      trace: plan.trace,
+      late: plan.late(call, (made) => call.over(this.emitted(made))),
+      onHit: (from) => (source = from),
+      load: () => {
+        hasRun = true;
+        this.tell('onMiss', call, { key });
+        return this.run(call, args);
+      },
+    });
+    if (source ?? !hasRun) this.tell('onHit', call.over(this.emitted(value)), { key, source });
+    return value;
+  }
+
+  /** What the method returns; of an Observable everything that it emits. */
+  private async run({ instance }: MethodCall, args: unknown[]): Promise<unknown> {
+    const returned = this.inner(instance, args);
+    if (this.isObservable) return lastValueFrom(from(returned as Observable<unknown>).pipe(toArray()));
+    if (!isObservable(returned)) return returned;
+    throw new CacheOpsConfigError(
+      `${this.plan.where}: observable`,
+      'true, because the method returns an Observable',
+      undefined,
+      'Or switch emitDecoratorMetadata on, which says so',
+    );
+  }
+
+  private emitted(value: unknown): unknown {
+    return this.isObservable && Array.isArray(value) ? value.at(-1) : value;
+  }
+
+  /** @returns `undefined` when this call must not share results */
+  private key(call: MethodCall): string | undefined {
+    const { key } = this.rules;
+    const { site, where, vary } = this.plan;
+    const by = vary.parts(call);
+    if (!by) return undefined;
+    const extra = this.plan.extra(call);
+    const more: KeyPart[] = [...(extra === undefined ? [] : [{ path: 'extra', value: extra }]), ...by];
+    if (typeof key === 'function') {
+      const whole = checkedKey(`${where}: the key`, key(call));
+      return more.length === 0 ? whole : this.keys.of(whole, more);
+    }
+    const own = argumentParts(call.args, this.parameters, this.rules.keyParameters);
+    const parts = [...own, ...more];
+    return key !== undefined && parts.length === 0 ? key : this.keys.of(key ?? site.label, parts);
+  }
+
+  private sharedKey(call: MethodCall): string {
+    const key = this.key(call);
+    if (key !== undefined) return key;
+    throw new CacheOpsConfigError(
+      `${this.plan.where}: vary`,
+      'what the results vary by: calls with this request are not cached',
+      undefined,
+    );
+  }
+
+  private tell(name: 'onHit' | 'onMiss', call: MethodCall, more: object): void {
+    const callback = this.plan[name];
+    if (!callback) return;
+    try {
+      callback(Object.assign(call.over(call.result), more));
+    } catch (error) {
+      this.services.instrumentation.error(name, error);
+    }
+  }
+}
+
+/** What TypeScript's `emitDecoratorMetadata` says. */
+const returnsObservable = ({ declaredOn, name }: MethodSite): boolean => {
+  const type: unknown = Reflect.getMetadata('design:returntype', declaredOn, name);
+  return typeof type === 'function' && (type === Observable || type.prototype instanceof Observable);
+};
