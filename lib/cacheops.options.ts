@@ -103,7 +103,7 @@ export interface CacheOpsOptions {
   readonly outbox?: boolean | OutboxOptions | undefined;
   /** Locks (`LockService`). They work where `enabled` is `false`, too. */
   readonly locks?: LocksOptions | undefined;
-  /** Routes whose responses are cached. */
+  /** What cached methods that are given a request may vary by. */
   readonly http?: HttpOptions | undefined;
   /** Default: Nest's `Logger` with the context `CacheOps`. */
   readonly logger?: CacheOpsLogger | undefined;

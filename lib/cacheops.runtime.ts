@@ -78,22 +78,13 @@ export async function createRuntime(
   const sources = options.enabled && hasTypeOrm() ? await openSources(settings) : NO_SOURCES;
   const { enabled, ttl } = options;
   const { model } = sources;
-  const outboxes = () => sources.outboxes();
   const locks = createLocks(options, context, sources);
   const resolver = new DependencyResolver(model);
   const values = new Values({ ...services, driver });
-  const service = new CacheOpsService({
-    ...services,
-    driver,
-    values,
-    resolver,
-    model,
-    outboxes,
-    enabled,
-    ttl,
-  });
-  const methods = { ...services, values, resolver, model, enabled, ttl, vary: options.http };
-  const binder = new Binder(modules, [new ChangingMethods(methods), new CachedMethods(methods, () => false)]);
+  const shared = { ...services, driver, values, resolver, model, enabled, ttl };
+  const service = new CacheOpsService({ ...shared, outboxes: () => sources.outboxes() });
+  const methods = { ...shared, vary: options.http };
+  const binder = new Binder(modules, [new ChangingMethods(methods), new CachedMethods(methods)]);
   const drain = async (): Promise<void> => {
     await invalidator.drain();
     await sources.drain();

@@ -14,7 +14,7 @@ export type DependenciesByCall<A extends readonly unknown[] = AnyArguments, R = 
  * those of the queries that run inside (unless `track: false`). Without names it is exact by those queries alone.
  *
  * On providers, resolvers and handlers of messages the result is cached and calls return a Promise (or an Observable,
- * where the method does). On a route the response to GET and HEAD is cached, see docs/http.md. It only leaves a note:
+ * where the method does). On the route of a controller it is an error at the start. It only leaves a note:
  * `CacheOpsModule` acts upon it, and without the module the method just runs.
  *
  * @example @CachedAs(() => [Article, Tag], { ttl: '2m' })

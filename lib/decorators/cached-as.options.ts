@@ -4,9 +4,9 @@ import type { RefillOptions } from '../options/refill.js';
 import type { AnyArguments, AnyResult, ByCall, CallContext } from './call-context.js';
 
 /**
- * What results vary by beside the arguments or the route:
+ * What results vary by beside the arguments:
  *
- * - `'user'`, `'tenant'`, `'language'`: of a route; the module option `http` says how they are told,
+ * - `'user'`, `'tenant'`, `'language'`: of the request; the module option `http` says how they are told,
  * - any other text: a header of the request, by its name,
  * - a function of the call,
  * - a list of these; the empty list says that all callers may share the results.
@@ -35,7 +35,7 @@ export interface CachedOptions<
 > extends RefillOptions {
   /** Default: the option `ttl` of the module. */
   readonly ttl?: Duration | undefined;
-  /** After which a call is abandoned with `LOAD_TIMEOUT`. Default: `timeouts.load`; on a route no limit. */
+  /** After which a call is abandoned with `LOAD_TIMEOUT`. Default: `timeouts.load`. */
   readonly timeout?: Duration | undefined;
   /** Part of the key beside the arguments: whatever else decides about the result. */
   readonly extra?: ByCall<unknown, A, R>;
@@ -44,8 +44,8 @@ export interface CachedOptions<
   /** `false`: the method runs for this call, and nothing is looked up or stored. Default: always `true`. */
   readonly when?: ((context: CallContext<A, R>) => boolean) | undefined;
   /**
-   * What the results vary by. A request-scoped provider must say it, because its instances know their request; a route
-   * must say it before a response to a request with credentials is shared. Default: nothing else.
+   * What the results vary by. A request-scoped provider must say it, because its instances know their request.
+   * Default: nothing else.
    */
   readonly vary?: Vary<A, R> | undefined;
   /** Called after each hit. What it throws is an event of the cache, not an error of the call. */
@@ -54,10 +54,6 @@ export interface CachedOptions<
   readonly onMiss?: ((event: MissEvent<A, R>) => void) | undefined;
   /** Whether the method returns an Observable. Default: as TypeScript's `emitDecoratorMetadata` says, else `false`. */
   readonly observable?: boolean | undefined;
-  /** On a route: names of response headers that are kept beside those that describe the content. */
-  readonly keepHeaders?: readonly string[] | undefined;
-  /** On a route: for how long browsers and proxies need not ask again. Default: they ask each time (`no-cache`). */
-  readonly maxAge?: Duration | undefined;
 }
 
 /** How the results of a method that depend on entities or tags are kept. */

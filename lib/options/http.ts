@@ -1,52 +1,35 @@
 import { CacheOpsConfigError } from '../cacheops.errors.js';
 import type { CallRequest } from '../core/call-request.js';
-import { parseBoolean, parseRecord } from './parse.js';
+import { parseRecord } from './parse.js';
 
 /** How something about a request is told; `undefined`: it cannot be, and nothing personal is shared. */
 export type RequestResolver = (request: CallRequest) => string | number | bigint | undefined;
 
-/** What the responses of cached routes vary by, and what they say of the cache. */
+/** What cached methods that are given a request may vary by. */
 export interface HttpOptions {
   /** For `vary: 'user'`. Default: `id` or `sub` of the request's `user`, which guards put there. */
   readonly user?: ((request: never) => string | number | bigint | undefined) | undefined;
-  /** For `vary: 'tenant'`. No default: a route that varies by tenant needs it. */
+  /** For `vary: 'tenant'`. No default: a method that varies by tenant needs it. */
   readonly tenant?: ((request: never) => string | number | bigint | undefined) | undefined;
   /** For `vary: 'language'`. Default: the header `Accept-Language` as it is. */
   readonly language?: ((request: never) => string | number | bigint | undefined) | undefined;
-  /** Whether responses carry `X-CacheOps: hit | near | miss | bypass`. Default: not if `NODE_ENV` is `production`. */
-  readonly debugHeader?: boolean | undefined;
-  /** Whether responses carry their tags as `Surrogate-Key`, for a CDN. Default `true`. */
-  readonly surrogateKey?: boolean | undefined;
 }
 
 export interface ResolvedHttp {
   readonly user: RequestResolver;
   readonly tenant: RequestResolver | undefined;
   readonly language: RequestResolver;
-  readonly debugHeader: boolean;
-  readonly surrogateKey: boolean;
 }
 
-const NAMES = [
-  'user',
-  'tenant',
-  'language',
-  'debugHeader',
-  'surrogateKey',
-] as const satisfies readonly (keyof HttpOptions)[];
+const NAMES = ['user', 'tenant', 'language'] as const satisfies readonly (keyof HttpOptions)[];
 
 /** @throws CacheOpsConfigError */
 export function parseHttp(value: unknown): ResolvedHttp {
-  const { user, tenant, language, debugHeader, surrogateKey } = parseRecord('http', value ?? {}, NAMES);
+  const { user, tenant, language } = parseRecord('http', value ?? {}, NAMES);
   return Object.freeze({
     user: user === undefined ? userOf : resolver('http.user', user),
     tenant: tenant === undefined ? undefined : resolver('http.tenant', tenant),
     language: language === undefined ? languageOf : resolver('http.language', language),
-    debugHeader:
-      debugHeader === undefined
-        ? process.env['NODE_ENV'] !== 'production'
-        : parseBoolean('http.debugHeader', debugHeader),
-    surrogateKey: surrogateKey === undefined ? true : parseBoolean('http.surrogateKey', surrogateKey),
   });
 }
 

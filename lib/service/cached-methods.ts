@@ -7,15 +7,12 @@ import { CallPlan } from './call-plan.js';
 
 type Inner = (instance: object, args: unknown[]) => unknown;
 
-/** Binds methods with `@CachedAs` or `@Cached`, unless they are routes, whose responses are cached. */
+/** Binds methods with `@CachedAs` or `@Cached`. */
 export class CachedMethods implements MethodBinder {
   private readonly keys: CallKeys;
   private readonly owners = new Map<string, object>();
 
-  constructor(
-    private readonly services: CachedMethodServices,
-    private readonly isRoute: (site: MethodSite) => boolean,
-  ) {
+  constructor(private readonly services: CachedMethodServices) {
     this.keys = new CallKeys(services.model);
   }
 
@@ -30,8 +27,8 @@ export class CachedMethods implements MethodBinder {
   bind(site: MethodSite, inner: Inner): Binding {
     const rules = ownRules(site.declaredOn, site.name) as MethodRules;
     assertConsistent(site, rules);
-    if (this.isRoute(site)) return {};
-    const plan = new CallPlan(site, rules, this.services, false);
+    refuseRoute(site);
+    const plan = new CallPlan(site, rules, this.services);
     this.claim(site, rules.key);
     const method = new BoundMethod(plan, rules, inner, this.keys, this.services);
     return {
@@ -54,6 +51,17 @@ export class CachedMethods implements MethodBinder {
       'Another method has it. Give them names with @CacheKey("..."), or their providers different tokens',
     );
   }
+}
+
+/** What a response may be shared for is not known of a handler's result, so one that is cached would leak. */
+function refuseRoute({ label, isController, handler }: MethodSite): void {
+  if (!isController || !Reflect.hasMetadata('path', handler)) return;
+  throw new CacheOpsConfigError(
+    `@CachedAs on ${label}`,
+    'a method of a provider',
+    'the route of a controller',
+    'Put it on the method of the provider that the route calls',
+  );
 }
 
 /** What contradicts itself is refused, wherever the method stands. */

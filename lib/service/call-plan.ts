@@ -23,12 +23,8 @@ const OPTIONS = [
   'onHit',
   'onMiss',
   'observable',
-  'keepHeaders',
-  'maxAge',
   ...REFILL_OPTIONS,
 ] as const satisfies readonly (keyof CachedAsOptions)[];
-
-const ROUTE_ONLY = ['keepHeaders', 'maxAge'] as const;
 
 /** What the plans of all methods need. */
 export interface PlanServices {
@@ -55,14 +51,11 @@ export class CallPlan {
     readonly site: MethodSite,
     rules: MethodRules,
     private readonly services: PlanServices,
-    isRoute: boolean,
   ) {
     const cached = rules.cached as NonNullable<MethodRules['cached']>;
     this.rules = { ...rules, cached };
     const where = (this.where = `@${cached.decorator} on ${site.label}`);
     const options = (this.options = parseRecord(where, cached.options, OPTIONS));
-    const refused = isRoute ? undefined : ROUTE_ONLY.find((name) => options[name] !== undefined);
-    if (refused) throw new CacheOpsConfigError(`${where}: ${refused}`, 'a route beside it', options[refused]);
     const { ttl, timeout, vary } = options;
     this.policy = {
       ttl: ttl === undefined ? services.ttl : parseDuration(`${where}: ttl`, ttl),

@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import { forwardRef, Inject, Injectable, type Provider, Scope } from '@nestjs/common';
+import { Controller, forwardRef, Get, Inject, Injectable, type Provider, Scope } from '@nestjs/common';
 import { ContextIdFactory, REQUEST } from '@nestjs/core';
 import type { TestingModule } from '@nestjs/testing';
 import { Observable, of, firstValueFrom, lastValueFrom, toArray } from 'rxjs';
@@ -643,8 +643,6 @@ describe('options', () => {
     [{ vary: 5 }, /vary: expected "user"/],
     [{ vary: ['a b'] }, /vary: expected "user"/],
     [{ vary: 'tenant' }, /http.tenant: expected a function/],
-    [{ maxAge: '1m' }, /maxAge: expected a route/],
-    [{ keepHeaders: [] }, /keepHeaders: expected a route/],
     [{ observable: 1 }, /observable: expected true or false/],
   ])('%j is refused at the start', async (options, message) => {
     @Injectable()
@@ -655,6 +653,22 @@ describe('options', () => {
       }
     }
     await expect(app([Bad])).rejects.toThrow(message);
+  });
+
+  it('the route of a controller is refused: its result may be for one user only', async () => {
+    @Controller()
+    class Routes {
+      @Get('top')
+      @Cached()
+      top(): string {
+        return 'top';
+      }
+    }
+    const started = start({
+      imports: [CacheOpsModule.forRoot({ logger: new KeptLog() })],
+      controllers: [Routes],
+    });
+    await expect(started).rejects.toThrow(/Routes.top: expected a method of a provider/);
   });
 });
 

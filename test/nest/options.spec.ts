@@ -27,6 +27,11 @@ describe('what is accepted', () => {
       replicaLag: 0,
       locks: { driver: 'memory', ttl: 10_000, wait: 5_000, timeout: 1_000 },
       logger: undefined,
+      http: {
+        user: expect.any(Function) as unknown,
+        tenant: undefined,
+        language: expect.any(Function) as unknown,
+      },
       isGlobal: true,
     });
   });
