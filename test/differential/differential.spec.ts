@@ -1,4 +1,4 @@
-import { generate, roughFrom } from './generate.js';
+import { generate } from './generate.js';
 import type { Operation } from './operations.js';
 import { addScores, needlessShare, Precision, scoreTable, type Scores } from './precision.js';
 import { Discrepancy, TraceRunner, type Observer } from './run-trace.js';
@@ -36,19 +36,15 @@ describe('random reads and writes', () => {
       const world = await World.open(setting);
       try {
         const precision = new Precision(world);
-        const typical = await attempt(world, trace.slice(0, roughFrom(count)), precision);
+        const { at, failure } = await attempt(world, trace, precision);
         const measured = precision.scores();
-        const rough = typical.failure ? typical : await attempt(world, trace.slice(roughFrom(count)));
-        if (rough.failure)
-          throw await explained(
-            setting,
-            trace.slice(0, trace.indexOf(rough.at as Operation) + 1),
-            rough.failure,
-          );
-        // A process learns the conditions of another by one invalidation of the table, which is not what this measures.
-        if (setting.processes === 1) scores.push(measured);
+        if (failure)
+          throw await explained(setting, trace.slice(0, trace.indexOf(at as Operation) + 1), failure);
+        scores.push(measured);
         const name = `${setting.kind}/${setting.driver}/${setting.processes}`;
-        process.stdout.write(`seed ${SEED}, ${count} operations on ${scoreTable(name, measured)}\n`);
+        process.stdout.write(
+          `seed ${SEED}, ${count} operations on ${scoreTable(name, measured)}\n${precision.causes.report()}\n`,
+        );
         expect(measured.ours.hits).toBeGreaterThan(measured.ours.misses / 4);
       } finally {
         await world.close();
@@ -80,14 +76,14 @@ describe('random reads and writes', () => {
   }, 120_000);
 
   /**
-   * Not the whole trace: upserts, REPLACE, joined and limited updates and writing CTEs (its last part) name no rows and
-   * make stale what reads their columns, where the simulated rules know every row; with them the two are about even
-   * (up to 4 % for or against us). Two processes are printed and not compared: a shape that another process brought
-   * costs the next writer one table.
+   * Over the whole trace and all settings together. One setting alone may be on either side of the other: with this
+   * seed SQLite in memory and PostgreSQL with two processes are above the simulated rules by less than one point of a
+   * hundred, the other four are below. `docs/what-invalidates-what.md` says what the difference consists of.
    */
-  it('on typical statements no more misses are needless than by the rules of django-cacheops', () => {
+  it('no more misses are needless than by the rules of django-cacheops', () => {
     const total = addScores(scores);
-    process.stdout.write(`seed ${SEED}, ${scoreTable('all single processes', total)}\n`);
+    process.stdout.write(`seed ${SEED}, ${scoreTable('all settings', total)}\n`);
+    expect(total.seed.stale).toBe(0);
     expect(needlessShare(total.ours)).toBeLessThanOrEqual(needlessShare(total.seed));
   });
 });

@@ -9,10 +9,10 @@ const POOL = 120;
 const FROM_POOL = 0.985;
 
 /**
- * Where the rough part of a trace begins: forms of SQL that name no rows restamp tables by design, so they are tried
- * for staleness in plenty, and precision is measured before them.
+ * Where the rough part of a trace begins: forms of SQL that name no rows are tried in plenty, after a part with those
+ * that applications use most.
  */
-export const roughFrom = (count: number): number => Math.floor(count * 0.7);
+const roughFrom = (count: number): number => Math.floor(count * 0.7);
 
 /** The trace of a seed: the same seed and number give the same operations. */
 export function generate(seed: number, kind: DatabaseKind, count: number): Operation[] {

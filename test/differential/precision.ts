@@ -1,25 +1,19 @@
 import { createHash } from 'node:crypto';
 import type { DataSource } from 'typeorm';
-import {
-  bindOperand,
-  bindRead,
-  bindWhere,
-  canonicalValue,
-  SqlAnalyser,
-  type BoundCondition,
-  type Operand,
-  type StatementAnalysis,
-} from '../../lib/sql/index.js';
+import { SqlAnalyser, type Conjunction, type Operand, type StatementAnalysis } from '../../lib/sql/index.js';
 import type { Lookup } from '../../lib/core/lookup.js';
 import type { ReadQuery } from '../../lib/typeorm/read-door.js';
 import type { TableFacts, TypeOrmCatalog } from '../../lib/typeorm/catalog.js';
 import type { StatementLog } from '../support/statement-log.js';
+import { Causes } from './causes.js';
+import type { Operation } from './operations.js';
 import { describe } from './describe.js';
 import type { Observer } from './run-trace.js';
+import { SeedConditions } from './seed-conditions.js';
 import {
-  isSkippedClass,
   matches,
   SeedRules,
+  type Condition,
   type Row as SeedRow,
   type SeedDependency,
 } from './seed-rules.js';
@@ -31,6 +25,8 @@ export interface Score {
   misses: number;
   /** Misses of results that had been stored and came out the same again. */
   needless: number;
+  /** Hits of results that had changed: zero, or the rules were not told of all that happened. */
+  stale: number;
 }
 
 export interface Scores {
@@ -46,7 +42,7 @@ interface Row {
   readonly values: SeedRow;
 }
 
-const newScore = (): Score => ({ hits: 0, misses: 0, needless: 0 });
+const newScore = (): Score => ({ hits: 0, misses: 0, needless: 0, stale: 0 });
 
 /**
  * Counts the misses that were needless, ours and those that the rules of django-cacheops would have cost on the same
@@ -58,16 +54,18 @@ export class Precision implements Observer {
   private readonly digests = new Map<string, string>();
   private readonly dependencies = new Map<string, readonly SeedDependency[]>();
   private readonly rows = new Map<string, ReadonlyMap<string, Row>>();
-  private readonly rules: SeedRules;
+  private readonly rules = new SeedRules();
+  private readonly conditions: SeedConditions;
   private readonly catalog: TypeOrmCatalog;
   private readonly analyser: SqlAnalyser;
   private readonly children = new Map<string, Set<string>>();
+  readonly causes = new Causes();
 
   constructor(private readonly world: World) {
     const [first] = world.processes as readonly [Process];
     this.catalog = first.observed.catalog;
     this.analyser = new SqlAnalyser(this.catalog);
-    this.rules = new SeedRules((table, column) => isSkipped(this.catalog.get(table), column));
+    this.conditions = new SeedConditions(first.dataSource, this.catalog, world.options.kind);
     this.collectChildren(first.dataSource);
     for (const process of world.processes) this.watch(process);
   }
@@ -75,6 +73,10 @@ export class Precision implements Observer {
   /** What was counted so far. */
   scores(): Scores {
     return { ours: { ...this.ours }, seed: { ...this.seed } };
+  }
+
+  beforeWrite(operation: Operation): void {
+    this.causes.begin(operation);
   }
 
   async afterWrite(process: Process, isSimple: boolean): Promise<void> {
@@ -87,8 +89,8 @@ export class Precision implements Observer {
       const before = this.rows.get(table) ?? new Map<string, Row>();
       const after = await this.load(process, facts);
       this.rows.set(table, after);
-      const named = isSimple ? statements.flatMap((statement) => namedRows(statement, facts)) : [];
-      this.rules.written(table, writtenRows(before, after, named));
+      const named = isSimple ? statements.flatMap((statement) => this.named(statement, facts)) : [];
+      this.rules.written(table, writtenRows(before, after, named), (key) => this.causes.seedDrops(key));
     }
     for (const { log } of this.world.processes) log.clear();
   }
@@ -105,27 +107,32 @@ export class Precision implements Observer {
     let isHit = false;
     services.instrumentation.subscribe((event) => {
       if (event.type === 'hit' || event.type === 'miss') isHit = event.type === 'hit';
+      if (event.type === 'invalidate') this.causes.restamped(event.tokens);
+      if (event.type === 'store') this.causes.store(event.key);
+      if (event.type === 'refuse') this.causes.refuse(event.key, event.reason);
     });
     const getOrSet = services.cache.getOrSet.bind(services.cache);
     services.cache.getOrSet = async <T>(lookup: Lookup<T>): Promise<T> => {
+      const cause = this.causes.of(lookup.key, lookup.dependencies.tokens);
       const value = await getOrSet(lookup);
-      this.count(lookup.key, value, isHit);
+      this.count(lookup.key, value, isHit, cause);
       return value;
     };
   }
 
   private learn(key: string, sql: string, params: readonly unknown[]): void {
     if (this.dependencies.has(key)) return;
-    const analysis = this.analyser.analyse(sql);
-    if (analysis.kind === 'read') this.dependencies.set(key, bindRead(analysis, params, this.catalog));
+    this.dependencies.set(key, this.conditions.of(sql, params));
   }
 
-  private count(key: string, value: unknown, isHit: boolean): void {
+  private count(key: string, value: unknown, isHit: boolean, cause: string): void {
     const digest = createHash('sha1').update(describe(value)).digest('base64');
     const isSame = this.digests.get(key) === digest;
     tally(this.ours, isHit, isSame);
     const isSeedHit = this.rules.has(key);
     tally(this.seed, isSeedHit, isSame);
+    if (isSame && !isHit) this.causes.needless(cause);
+    if (isSame && !isSeedHit) this.causes.seedNeedless(key);
     if (!isSeedHit) this.rules.store(key, this.dependencies.get(key) ?? []);
     this.digests.set(key, digest);
   }
@@ -141,6 +148,17 @@ export class Precision implements Observer {
     for (const child of this.children.get(table) ?? []) this.reach(child, tables);
   }
 
+  /** Rows that a statement names by their key: saved by it, though nothing in them may have changed. */
+  private named({ analysis, params }: LoggedWrite, { id, primaryColumns }: TableFacts): readonly Condition[] {
+    if (analysis.kind !== 'write') return [];
+    const conditions = analysis.effects
+      .filter(({ table }) => table === id)
+      .flatMap(({ where = [], rows = [] }) => [...where, ...rows.map((row) => keyOf(row, primaryColumns))]);
+    return this.conditions
+      .bind(id, conditions, params)
+      .filter((condition) => primaryColumns.every((column) => condition.has(column)));
+  }
+
   private collectChildren(dataSource: DataSource): void {
     for (const metadata of dataSource.entityMetadatas) {
       for (const { referencedEntityMetadata } of metadata.foreignKeys) {
@@ -151,16 +169,11 @@ export class Precision implements Observer {
   }
 
   private async load(process: Process, facts: TableFacts): Promise<ReadonlyMap<string, Row>> {
-    const { sqlName, primaryColumns, columns } = facts;
+    const { sqlName, primaryColumns } = facts;
     const rows = await this.world.uncached(process, (m) => m.query<RawRow[]>(`SELECT * FROM ${sqlName}`));
     const imageOf = (raw: RawRow): Row => ({
       text: describe({ ...raw }),
-      values: new Map(
-        [...columns.values()].map((column) => [
-          column.name,
-          canonicalValue(column, raw[column.name] ?? null),
-        ]),
-      ),
+      values: this.conditions.row(facts.id, raw),
     });
     return new Map(
       rows.map((raw) => [JSON.stringify(primaryColumns.map((name) => raw[name])), imageOf(raw)]),
@@ -180,37 +193,17 @@ function writesOf({ statements, parameters }: StatementLog, analyser: SqlAnalyse
   });
 }
 
-/** Rows that a statement names by their key: saved by it, though nothing in them may have changed. */
-function namedRows({ analysis, params }: LoggedWrite, table: TableFacts): readonly BoundCondition[] {
-  if (analysis.kind !== 'write') return [];
-  return analysis.effects
-    .filter((effect) => effect.table === table.id)
-    .flatMap(({ where = [], rows = [] }) => [
-      ...bindWhere(where, params, table),
-      ...rows.map((row) => givenValues(row, params, table)),
-    ])
-    .filter((condition) => table.primaryColumns.every((column) => condition.has(column)));
-}
-
-function givenValues(
-  row: ReadonlyMap<string, Operand>,
-  params: readonly unknown[],
-  table: TableFacts,
-): BoundCondition {
-  const values = new Map<string, string | null>();
-  for (const name of table.primaryColumns) {
-    const [facts, operand] = [table.columns.get(name), row.get(name)];
-    const value = facts && operand && canonicalValue(facts, bindOperand(operand, params));
-    if (value !== undefined) values.set(name, value);
-  }
-  return values;
-}
+const keyOf = (row: ReadonlyMap<string, Operand>, columns: readonly string[]): Conjunction =>
+  columns.flatMap((column) => {
+    const operand = row.get(column);
+    return operand ? [{ column, operand }] : [];
+  });
 
 /** Rows that came, went, changed or were named, as they were and as they are. */
 function writtenRows(
   before: ReadonlyMap<string, Row>,
   after: ReadonlyMap<string, Row>,
-  named: readonly BoundCondition[],
+  named: readonly Condition[],
 ): readonly SeedRow[] {
   const found: SeedRow[] = [];
   for (const key of new Set([...before.keys(), ...after.keys()])) {
@@ -227,37 +220,32 @@ function tally(score: Score, isHit: boolean, isSame: boolean): void {
   if (isHit) score.hits++;
   else score.misses++;
   if (!isHit && isSame) score.needless++;
-}
-
-function isSkipped(facts: TableFacts | undefined, column: string): boolean {
-  const valueClass = facts?.columns.get(column)?.valueClass;
-  return valueClass === undefined || isSkippedClass(valueClass);
+  if (isHit && !isSame) score.stale++;
 }
 
 export function addScores(all: readonly Scores[]): Scores {
   const total = { ours: newScore(), seed: newScore() };
   for (const scores of all) {
     for (const who of ['ours', 'seed'] as const) {
-      for (const count of ['hits', 'misses', 'needless'] as const) total[who][count] += scores[who][count];
+      for (const count of ['hits', 'misses', 'needless', 'stale'] as const)
+        total[who][count] += scores[who][count];
     }
   }
   return total;
 }
 
-/** Needless misses per read: the reads are the same for both, the misses are not. */
-export const needlessShare = ({ hits, misses, needless }: Score): number =>
-  needless / Math.max(1, hits + misses);
+/** Needless misses among the misses. */
+export const needlessShare = ({ misses, needless }: Score): number => needless / Math.max(1, misses);
 
 /** The scores as a table for the log. */
 export function scoreTable(name: string, { ours, seed }: Scores): string {
+  const row = (who: string, cells: readonly unknown[]): string =>
+    [who.padEnd(10), ...cells.map((cell) => String(cell).padStart(8))].join(' ');
   const line = (who: string, score: Score): string => {
-    const { hits, misses, needless } = score;
+    const { hits, misses, needless, stale } = score;
     const share = `${(100 * needlessShare(score)).toFixed(1)} %`;
-    return [
-      who.padEnd(10),
-      ...[hits + misses, hits, misses, needless, share].map((cell) => String(cell).padStart(8)),
-    ].join(' ');
+    return row(who, [hits + misses, hits, misses, needless, share, stale]);
   };
-  const head = ['reads', 'hits', 'misses', 'needless', 'share'].map((cell) => cell.padStart(8)).join(' ');
-  return [name, `${' '.repeat(10)} ${head}`, line('ours', ours), line('cacheops', seed)].join('\n');
+  const head = row('', ['reads', 'hits', 'misses', 'needless', 'share', 'stale']);
+  return [name, head, line('ours', ours), line('cacheops', seed)].join('\n');
 }

@@ -18,6 +18,7 @@ export class Discrepancy extends Error {
 
 /** Told of what a run does, for those that count. */
 export interface Observer {
+  beforeWrite(operation: Operation): void;
   /**
    * After a write or a transaction, with all that it changed committed or rolled back.
    * @param isSimple whether every statement since the last call was committed
@@ -50,6 +51,7 @@ export class TraceRunner {
       );
     }
     let isSimple = false;
+    this.observer?.beforeWrite(operation);
     if (operation.kind === 'write') isSimple = await this.write(operation, process.dataSource.manager);
     else await this.transaction(operation, process);
     await this.world.quiet();

@@ -1,8 +1,6 @@
-import type { ValueClass } from '../../lib/sql/index.js';
-
 /** Column -> canonical value; `undefined` where a value has no canonical text. */
 export type Row = ReadonlyMap<string, string | null | undefined>;
-type Condition = ReadonlyMap<string, string | null>;
+export type Condition = ReadonlyMap<string, string | null>;
 
 /** What a stored result depends on, table by table. */
 export interface SeedDependency {
@@ -10,20 +8,15 @@ export interface SeedDependency {
   readonly conditions: readonly Condition[];
 }
 
-/** `CACHEOPS_LONG_DISJUNCTION`: from so many values on, a column is not followed. */
-const LONG_DISJUNCTION = 8;
-
 /**
  * The invalidation rules of django-cacheops, to measure ours by: a result depends on conjunctions of equalities per
  * table; a saved row invalidates every conjunction that it matches, as it was or as it is, whichever columns
- * changed. Text, JSON, arrays and bytes never take part in a condition (`skipped`). Where cacheops would be stale
- * (updates past `save()`, tables of subqueries) it is taken to have invalidated, so that only its precision counts.
+ * changed. Where cacheops would be stale (bulk updates, upserts, raw SQL, keys set to NULL, tables of subqueries and of
+ * `select_related`) it is taken to have invalidated the very rows, so that only its precision counts.
  */
 export class SeedRules {
   private readonly valid = new Map<string, readonly SeedDependency[]>();
   private readonly byTable = new Map<string, Set<string>>();
-
-  constructor(private readonly skipped: (table: string, column: string) => boolean) {}
 
   /** Whether the result stored under the key would be served. */
   has(key: string): boolean {
@@ -31,10 +24,7 @@ export class SeedRules {
   }
 
   store(key: string, dependencies: readonly SeedDependency[]): void {
-    this.valid.set(
-      key,
-      dependencies.map(({ table, conditions }) => ({ table, conditions: this.followed(table, conditions) })),
-    );
+    this.valid.set(key, dependencies);
     for (const { table } of dependencies) {
       let keys = this.byTable.get(table);
       if (!keys) this.byTable.set(table, (keys = new Set()));
@@ -43,7 +33,7 @@ export class SeedRules {
   }
 
   /** Rows of a table that a write touched, as they were and as they are. */
-  written(table: string, rows: readonly Row[]): void {
+  written(table: string, rows: readonly Row[], dropped: (key: string) => void): void {
     const keys = this.byTable.get(table);
     if (!keys || rows.length === 0) return;
     for (const key of keys) {
@@ -54,19 +44,9 @@ export class SeedRules {
       )
         continue;
       keys.delete(key);
+      if (dependencies) dropped(key);
       this.valid.delete(key);
     }
-  }
-
-  private followed(table: string, conditions: readonly Condition[]): readonly Condition[] {
-    const values = new Map<string, Set<string | null>>();
-    for (const condition of conditions) {
-      for (const [column, value] of condition)
-        values.set(column, (values.get(column) ?? new Set()).add(value));
-    }
-    const follows = (column: string): boolean =>
-      !this.skipped(table, column) && (values.get(column)?.size ?? 0) < LONG_DISJUNCTION;
-    return conditions.map((condition) => new Map([...condition].filter(([column]) => follows(column))));
   }
 }
 
@@ -79,6 +59,3 @@ export function matches(row: Row, condition: Condition): boolean {
   }
   return true;
 }
-
-/** Classes of columns that cacheops leaves out by default. */
-export const isSkippedClass = (valueClass: ValueClass): boolean => valueClass === 'opaque';
