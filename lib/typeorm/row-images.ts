@@ -180,7 +180,8 @@ export class RowImages {
     const { source } = plan;
     const swaps = source.image?.asksOthers === true && this.dialect !== 'sqlite';
     // Any row, then: readers who look at other columns are still left alone.
-    if (!source.image || (swaps && this.dialect === 'mysql')) return this.plain(plan, statement, execute);
+    if (!source.image) return this.plain(plan, statement, execute);
+    if (swaps && this.dialect === 'mysql') return this.counted(plan, statement, execute);
     const columns = columnsOf(plan);
     const params = source.image.params.map((index) => statement.params[index]);
     const rows = await this.select(plan, columns, source.image.from, params, execute);
@@ -216,6 +217,31 @@ export class RowImages {
     const before = rows.map((row) => imageOfRow(row, columnsOf(plan), table));
     const after = touched.map((row) => imageOfRow(row, columnsOf(plan), table, returningLabel));
     const images = plan.source.kind === 'delete' ? before : [...before, ...after];
+    return { result, effect: { ...effectOf(plan), images } };
+  }
+
+  /**
+   * The same for MySQL, which only counts: when as many rows were changed as those that we saw have visibly changed,
+   * no other was.
+   */
+  private async counted(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
+    const { source, table, columns } = plan;
+    const isShown = (name: string): boolean =>
+      columns === '*' ? false : columns.has(name) && table.columns.get(name)?.valueClass !== 'opaque';
+    const shown = [...table.columns.keys()].filter(isShown);
+    const wide = { ...plan, needed: [...new Set([...columnsOf(plan), ...shown])] };
+    const bound = source.image?.params.map((index) => statement.params[index]) ?? [];
+    const rows = await this.select(plan, columnsOf(wide), source.image?.from ?? '', bound, execute);
+    const { result } = await this.plain(plan, statement, execute);
+    const after = rows && (await this.readBack(wide, rows, execute));
+    if (!after) return { result, effect: effectOf(plan) };
+    const textOf = (row: Row): string => JSON.stringify(wide.needed.map((name) => String(row[name])));
+    const stayed = new Set(after.map(textOf));
+    const changed = rows.filter((row) => !stayed.has(textOf(row))).length;
+    const count =
+      source.kind === 'delete' ? result.affected : (result.raw as { changedRows?: number }).changedRows;
+    if (count !== changed) return { result, effect: effectOf(plan) };
+    const images = [...rows, ...after].map((row) => imageOfRow(row, columnsOf(plan), table));
     return { result, effect: { ...effectOf(plan), images } };
   }
 
