@@ -31,7 +31,7 @@ export default {
   testTimeout: 30_000,
   // A fresh process for each spec: Node 20 walks every AsyncLocalStorage that was ever entered at each promise, and each
   // spec brings its own. After fifty of them what takes seconds took a quarter of an hour.
-  workerIdleMemoryLimit: '64MB',
+  workerIdleMemoryLimit: '8MB',
   projects: [
     {
       ...base,
