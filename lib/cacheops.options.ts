@@ -21,6 +21,7 @@ import {
   ROOT,
 } from './options/parse.js';
 import { type NearOption, type NearSettings, parseNear } from './options/near.js';
+import { type OutboxOptions, parseOutbox } from './options/outbox.js';
 import { type HttpOptions, parseHttp, type ResolvedHttp } from './options/http.js';
 import { parseVersioning, type VersioningOptions } from './options/version-rules.js';
 import type { VersioningSettings } from './versioning/version-policy.js';
@@ -42,13 +43,6 @@ export interface TimeoutOptions {
   readonly invalidation?: Duration | undefined;
   /** After which a load (query, factory) is abandoned with `LOAD_TIMEOUT`. Default `'30s'`. */
   readonly load?: Duration | undefined;
-}
-
-export interface OutboxOptions {
-  /** Name of the table. Default `'cacheops_outbox'`. */
-  readonly table?: string | undefined;
-  /** How often the relay looks at it. Default `'1s'`. */
-  readonly interval?: Duration | undefined;
 }
 
 /** Options of `CacheOpsModule.forRoot`. A value of `undefined` is the same as none. */
@@ -232,17 +226,6 @@ function parseTimeouts(value: unknown): ResolvedOptions['timeouts'] {
     invalidation: parseTimeout('timeouts.invalidation', given.invalidation),
     load: parseTimeout('timeouts.load', given.load),
   });
-}
-
-const OUTBOX_DEFAULTS = { table: 'cacheops_outbox', interval: '1s' };
-
-function parseOutbox(value: unknown): OutboxSettings | undefined {
-  if (value === false) return undefined;
-  const given = value === true ? {} : parseRecord('outbox', value, ['table', 'interval']);
-  const { table, interval } = { ...OUTBOX_DEFAULTS, ...given };
-  if (typeof table !== 'string' || table === '')
-    throw new CacheOpsConfigError('outbox.table', 'the name of a table', table);
-  return Object.freeze({ table, interval: parseTimeout('outbox.interval', interval) });
 }
 
 function parsePrefix(value: unknown): string {

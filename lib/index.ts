@@ -8,7 +8,6 @@ export {
   type CacheOpsLogger,
   type CacheOpsOptions,
   DEFAULTS,
-  type OutboxOptions,
   type TimeoutOptions,
 } from './cacheops.options.js';
 export {
@@ -38,6 +37,7 @@ export { FenceError } from './locks/fence.error.js';
 export type { EntitiesOption, EntityProfile, EntityRule } from './options/entity-rules.js';
 export type { Duration } from './options/parse.js';
 export type { NearOption } from './options/near.js';
+export type { OutboxOptions } from './options/outbox.js';
 export type { RefillOptions } from './options/refill.js';
 export type { EntityVersioning, EntityVersioningRule, VersioningOptions } from './options/version-rules.js';
 export type { CallRequest } from './core/call-request.js';

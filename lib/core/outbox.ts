@@ -1,3 +1,6 @@
+/** Name of the table unless the option `outbox.table` says otherwise. */
+export const OUTBOX_TABLE = 'cacheops_outbox';
+
 /** Settings of the outbox of every observed DataSource. */
 export interface OutboxSettings {
   readonly table: string;

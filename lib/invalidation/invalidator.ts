@@ -91,9 +91,10 @@ export class Invalidator {
   settle(pending: Pending | undefined, delivered?: () => void): void {
     if (!pending) return;
     this.instrumentation.invalidate(pending.tokens);
-    const done: Promise<void> = this.caughtUp(pending)
-      .then(() => this.finish(pending))
-      .then(delivered)
+    const finished = this.settings.replicaLag
+      ? this.caughtUp(pending).then(() => this.finish(pending))
+      : this.finish(pending);
+    const done: Promise<void> = (delivered ? finished.then(delivered) : finished)
       .catch((error: unknown) => this.instrumentation.error('settle', error))
       .finally(() => this.settling.delete(done));
     this.settling.add(done);
@@ -175,11 +176,9 @@ export class Invalidator {
    * not be marked is made stale now, and once more after the wait.
    */
   private async caughtUp({ writer, tokens }: Pending): Promise<void> {
-    const { replicaLag = 0 } = this.settings;
-    if (replicaLag === 0) return;
     if (writer === undefined) await this.driver.restamp(tokens).catch(() => undefined);
     await new Promise<void>((resolve) => {
-      setTimeout(resolve, replicaLag).unref();
+      setTimeout(resolve, this.settings.replicaLag).unref();
     });
   }
 

@@ -1,5 +1,6 @@
 import type { DataSource, EntityMetadata } from 'typeorm';
 import type { ColumnFacts, RelationFacts, SqlCatalog, SqlDialect } from '../sql/sql.types.js';
+import { quotePath } from './statement.js';
 import { valueClassOf } from './value-class.js';
 
 /** A table of the DataSource, with what the write side must know of it beyond its columns. */
@@ -75,10 +76,7 @@ export class TypeOrmCatalog implements SqlCatalog {
       kind: first.tableType === 'view' ? 'view' : 'table',
       columns: this.columnsOf(dataSource, metadatas),
       dependsOn: first.tableType === 'view' ? this.viewSources(dataSource, first) : undefined,
-      sqlName: first.tablePath
-        .split('.')
-        .map((part) => dataSource.driver.escape(part))
-        .join('.'),
+      sqlName: quotePath(first.tablePath, this.dialect),
       ...writeFacts(metadatas),
     };
     this.byId.set(id, facts);

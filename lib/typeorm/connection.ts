@@ -166,12 +166,15 @@ export class ObservedConnection {
       ? (each: Changes): Promise<Changes> => late.complete(each, this.execute).catch(() => each)
       : undefined;
     const pending = await invalidator.pend(changes, complete);
-    let row: string | undefined;
+    let delivered: (() => void) | undefined;
     try {
-      if (pending) row = await outbox?.add(changes, this.execute);
+      if (pending && outbox) {
+        const row = await outbox.add(changes, this.execute);
+        delivered = () => outbox.delivered(row);
+      }
       return await work();
     } finally {
-      invalidator.settle(pending, () => outbox?.delivered(row));
+      invalidator.settle(pending, delivered);
     }
   }
 

@@ -1,12 +1,4 @@
 import type { EntityTarget, ObjectLiteral } from 'typeorm';
-export { CreateCacheOpsOutbox1795000000000, outboxEntity, type OutboxRow } from './outbox/outbox.table.js';
-export {
-  type OutboxTriggerOptions,
-  type OutboxTriggers,
-  outboxTriggers,
-  OutboxTriggersMigration,
-} from './outbox/outbox-triggers.js';
-
 import { dep, type RowCondition, type RowsDependency } from '../core/entity-dependency.js';
 
 export { SqlLockDriver, type SqlLockDriverOptions } from '../locks/drivers/sql.lock-driver.js';
@@ -14,13 +6,20 @@ export { advisoryLock, type AdvisoryLockOptions } from '../locks/typeorm/advisor
 export { fence, type FencedLock } from '../locks/typeorm/fence.js';
 export { CacheOpsLockTables } from '../locks/typeorm/lock-tables.js';
 
-export { RowVersion } from './versioning/row-version.decorator.js';
 export {
-  type VersionTriggerOptions,
-  type VersionTriggers,
-  versionTriggers,
-} from './versioning/triggers/version-triggers.js';
+  type OutboxTriggerOptions,
+  outboxTriggers,
+  OutboxTriggersMigration,
+} from './outbox/outbox-triggers.js';
+export { CreateCacheOpsOutbox1795000000000, outboxEntity, type OutboxRow } from './outbox/outbox.table.js';
+export type { TriggerStatements } from './trigger-tables.js';
+
+export { MERGE_DEFAULTS, type MergeOptions, saveMerged } from '../versioning/merge/save-merged.js';
+export { BATCH_DEFAULTS, type BatchOptions, type BatchResult, saveBatch } from '../versioning/save-batch.js';
+export type { EntityStore } from '../versioning/store.js';
+export { RowVersion } from './versioning/row-version.decorator.js';
 export { versionTriggersMigration } from './versioning/triggers/version-triggers.migration.js';
+export { type VersionTriggerOptions, versionTriggers } from './versioning/triggers/version-triggers.js';
 export { deleteVersioned, updateVersioned, verifyAtCommit } from './versioning/versioned-writes.js';
 
 /**
@@ -35,7 +34,3 @@ export function rowsOf<E extends ObjectLiteral>(
 ): RowsDependency {
   return dep(target as string, where as Record<string, unknown> | undefined);
 }
-
-export { MERGE_DEFAULTS, type MergeOptions, saveMerged } from '../versioning/merge/save-merged.js';
-export type { EntityStore } from '../versioning/store.js';
-export { BATCH_DEFAULTS, type BatchOptions, type BatchResult, saveBatch } from '../versioning/save-batch.js';

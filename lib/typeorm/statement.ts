@@ -22,6 +22,13 @@ export interface StructuredResult {
 export const quoteName = (name: string, dialect: SqlDialect): string =>
   dialect === 'mysql' ? `\`${name.replaceAll('`', '``')}\`` : `"${name.replaceAll('"', '""')}"`;
 
+/** A table's path (`schema.table`) as the dialect writes it. */
+export const quotePath = (path: string, dialect: SqlDialect): string =>
+  path
+    .split('.')
+    .map((part) => quoteName(part, dialect))
+    .join('.');
+
 /** Adds a value to the parameters and gives its placeholder. */
 export function bindTo(params: unknown[], value: unknown, dialect: SqlDialect): string {
   params.push(value);

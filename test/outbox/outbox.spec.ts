@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { DataSource, type ObjectLiteral } from 'typeorm';
+import { DataSource, EntitySchema, type ObjectLiteral } from 'typeorm';
 import type { CacheDriver } from '../../lib/drivers/cache-driver.interface.js';
 import { MemoryDriver } from '../../lib/drivers/memory.driver.js';
 import { ChaosDriver } from '../../lib/testing/index.js';
@@ -370,6 +370,41 @@ describe('Triggers of PostgreSQL', () => {
     await outside(one, ['TRUNCATE item CASCADE']);
     await one.observed.outbox?.relay();
     expect(await count()).toBe(0);
+  });
+});
+
+/** They once shared a function, since only the words of the name were told apart, and told each other's rows. */
+describe('Triggers of tables whose names differ by their schema', () => {
+  class Named {
+    id!: number;
+    label!: string;
+  }
+  const inSchema = (name: string, tableName: string, schema?: string): EntitySchema<Named> =>
+    new EntitySchema<Named>({
+      name,
+      tableName,
+      ...(schema !== undefined && { schema }),
+      columns: { id: { type: Number, primary: true }, label: { type: String } },
+    });
+
+  it('tell the rows of their own table', async () => {
+    const tables = [inSchema('One', 'b', 'a'), inSchema('Two', 'a_b'), inSchema('Three', 'b', 'c')];
+    const one = await cachedSource('postgres', {
+      entities: [...tables, outboxEntity()],
+      outbox: OUTBOX,
+    });
+    open.push(one);
+    await outside(one, outboxTriggers(one.dataSource).up);
+    for (const table of ['a.b', 'a_b', 'c.b'])
+      await outside(one, [`INSERT INTO ${table} (id, label) VALUES (1, '${table}')`]);
+    expect((await rows(one)).map(({ payload }) => (JSON.parse(payload) as { table: string }).table)).toEqual([
+      'a.b',
+      'a_b',
+      'c.b',
+    ]);
+    await outside(one, outboxTriggers(one.dataSource).down);
+    await outside(one, [`DELETE FROM c.b`]);
+    expect(await rows(one)).toHaveLength(3);
   });
 });
 

@@ -74,17 +74,24 @@ export async function cacheServices(
   };
 }
 
+/** TypeORM's `synchronize` makes the tables, but not the schemas that they stand in. */
+async function withTables(dataSource: DataSource): Promise<void> {
+  const schemas = new Set(dataSource.entityMetadatas.flatMap(({ schema }) => schema ?? []));
+  for (const schema of schemas) await dataSource.query(`CREATE SCHEMA ${schema}`);
+  await dataSource.synchronize();
+}
+
 /** A DataSource on a database of its own, read and written through the cache. */
 export async function cachedSource(kind: DatabaseKind, options: CachedSourceOptions): Promise<CachedSource> {
   const log = new StatementLog();
   const database = await createDatabase(kind, {
     entities: options.entities,
-    synchronize: true,
     logging: true,
     logger: log,
     ...options.extra,
   });
   const dataSource = await new DataSource(database.options).initialize();
+  await withTables(dataSource);
   const services = await cacheServices(options);
   const observed = await ObservedDataSource.attach(dataSource, options.name ?? 'default', services);
   if (!observed) throw new Error(`no doors for ${kind}`);

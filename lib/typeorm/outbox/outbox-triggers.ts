@@ -1,10 +1,9 @@
 import type { DataSource, EntityMetadata, MigrationInterface, QueryRunner } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
-import { CacheOpsConfigError } from '../../cacheops.errors.js';
+import { OUTBOX_TABLE } from '../../core/outbox.js';
 import type { SqlDialect } from '../../sql/sql.types.js';
-import { dialectOf } from '../catalog.js';
-import { quoteName } from '../statement.js';
-import { OUTBOX_TABLE } from './outbox.table.js';
+import { quotePath } from '../statement.js';
+import { chosenTables, triggerDialect, TriggerNames, type TriggerStatements } from '../trigger-tables.js';
 import { SERVER_CLOCK } from './outbox.sql.js';
 import { TRIGGER_DIALECTS, type TriggerKind, type TriggerTable } from './trigger.dialects.js';
 import { valueClassOf } from '../value-class.js';
@@ -21,12 +20,6 @@ export interface OutboxTriggerOptions {
   readonly exceptUser?: string;
 }
 
-/** Statements that install the triggers, and those that remove them. */
-export interface OutboxTriggers {
-  readonly up: readonly string[];
-  readonly down: readonly string[];
-}
-
 const KINDS: readonly TriggerKind[] = ['insert', 'update', 'delete'];
 
 /** Long texts would fill the outbox, and hardly any query asks for one by equality. */
@@ -41,17 +34,17 @@ const LONG = /text|clob|json|blob|bytea|binary|xml|geo/;
  *
  * @throws CacheOpsConfigError when an entity is not known, or the database is not supported
  */
-export function outboxTriggers(dataSource: DataSource, options: OutboxTriggerOptions = {}): OutboxTriggers {
-  const dialect = dialectOf(dataSource);
-  if (!dialect)
-    throw new CacheOpsConfigError(
-      'dataSource',
-      'PostgreSQL, MySQL, MariaDB or SQLite',
-      dataSource.options.type,
-    );
+export function outboxTriggers(
+  dataSource: DataSource,
+  options: OutboxTriggerOptions = {},
+): TriggerStatements {
+  const dialect = triggerDialect(dataSource);
   const { table: outbox = OUTBOX_TABLE, exceptUser } = options;
   const { up, down } = TRIGGER_DIALECTS[dialect];
-  const tables = chosen(dataSource, options.entities, outbox).map((group) =>
+  const candidates = dataSource.entityMetadatas.filter(
+    ({ tableType, tablePath }) => tableType !== 'view' && tablePath !== outbox,
+  );
+  const tables = chosenTables(candidates, options.entities).map((group) =>
     triggerTable(dataSource, dialect, group, outbox),
   );
   return {
@@ -78,24 +71,6 @@ export abstract class OutboxTriggersMigration implements MigrationInterface {
   }
 }
 
-/** The entities by table: children of single-table inheritance share one. */
-function chosen(
-  dataSource: DataSource,
-  names: readonly string[] | undefined,
-  outbox: string,
-): readonly (readonly EntityMetadata[])[] {
-  const all = dataSource.entityMetadatas.filter(
-    ({ tableType, tablePath }) => tableType !== 'view' && tablePath !== outbox,
-  );
-  const unknown = names?.find((name) => all.every((metadata) => metadata.name !== name));
-  if (unknown !== undefined) {
-    const known = all.map(({ name }) => name).join(', ');
-    throw new CacheOpsConfigError('entities', `names of entities (${known})`, unknown);
-  }
-  const wanted = new Set(all.filter(({ name }) => names?.includes(name) ?? true).map((m) => m.tablePath));
-  return [...wanted].map((path) => all.filter(({ tablePath }) => tablePath === path));
-}
-
 function triggerTable(
   dataSource: DataSource,
   dialect: SqlDialect,
@@ -108,15 +83,10 @@ function triggerTable(
     if (!column.isVirtualProperty) columns.set(column.databaseName, column);
   }
   const all = [...columns.values()];
-  const quoted = (path: string): string =>
-    path
-      .split('.')
-      .map((part) => quoteName(part, dialect))
-      .join('.');
   return {
     path: tablePath,
-    sqlName: quoted(tablePath),
-    outbox: quoted(outbox),
+    names: new TriggerNames(tablePath, dialect),
+    outbox: quotePath(outbox, dialect),
     now: SERVER_CLOCK[dialect].now,
     columns: all.map(({ databaseName }) => databaseName),
     told: all.filter((column) => isTold(dataSource, dialect, column)).map(({ databaseName }) => databaseName),

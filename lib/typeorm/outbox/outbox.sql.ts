@@ -1,5 +1,5 @@
 import type { SqlDialect } from '../../sql/sql.types.js';
-import { bindTo, quoteName } from '../statement.js';
+import { bindTo, quotePath } from '../statement.js';
 
 /** Text and parameters of a statement. */
 export type BoundStatement = readonly [sql: string, params: readonly unknown[]];
@@ -38,10 +38,7 @@ export class OutboxSql {
     private readonly dialect: SqlDialect,
     private readonly skipsLocked: boolean,
   ) {
-    this.table = table
-      .split('.')
-      .map((part) => quoteName(part, dialect))
-      .join('.');
+    this.table = quotePath(table, dialect);
     this.age = SERVER_CLOCK[dialect].age('created_at');
   }
 

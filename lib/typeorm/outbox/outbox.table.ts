@@ -1,7 +1,5 @@
 import { EntitySchema, Table, type MigrationInterface, type QueryRunner } from 'typeorm';
-
-/** Name of the table unless the option `outbox.table` says otherwise. */
-export const OUTBOX_TABLE = 'cacheops_outbox';
+import { OUTBOX_TABLE } from '../../core/outbox.js';
 
 /** A change that may not have reached the cache yet. */
 export interface OutboxRow {

@@ -14,7 +14,7 @@ export interface OutboxWriter {
   /** Writes what changed, through the connection whose transaction changed it. @returns the row's id */
   add(changes: Changes, execute: Execute): Promise<string>;
   /** The cache has it: the row goes, some time later. */
-  delivered(id: string | undefined): void;
+  delivered(id: string): void;
 }
 
 /** Runs work on a connection of our own, inside a transaction; `undefined` when none can be had just now. */
@@ -59,8 +59,7 @@ export class Outbox implements OutboxWriter {
     return id;
   }
 
-  delivered(id: string | undefined): void {
-    if (id === undefined) return;
+  delivered(id: string): void {
     this.removals.add(id);
     if (this.removals.size >= MOST_REMOVED) void this.remove();
     else this.removeTimer ??= setTimeout(() => void this.remove(), REMOVE_AFTER).unref();

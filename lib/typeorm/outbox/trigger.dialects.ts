@@ -1,13 +1,13 @@
-import { createHash } from 'node:crypto';
 import type { SqlDialect } from '../../sql/sql.types.js';
 import { quoteName } from '../statement.js';
+import type { TriggerNames } from '../trigger-tables.js';
 
 export type TriggerKind = 'insert' | 'update' | 'delete';
 
 /** What a trigger must know of its table. */
 export interface TriggerTable {
   readonly path: string;
-  readonly sqlName: string;
+  readonly names: TriggerNames;
   /** The outbox, quoted. */
   readonly outbox: string;
   /** Expression for the time of the server. */
@@ -20,14 +20,6 @@ export interface TriggerTable {
 interface TriggerDialect {
   readonly up: (table: TriggerTable, kind: TriggerKind, exceptUser: string | undefined) => readonly string[];
   readonly down: (table: TriggerTable, kind: TriggerKind) => readonly string[];
-}
-
-/** Names of MySQL and PostgreSQL end at 64 and 63 characters, so a long table gets a digest. */
-function triggerName({ path }: TriggerTable, kind: string): string {
-  const plain = `cacheops_${path.replace(/\W/g, '_')}_${kind}`;
-  return plain.length <= 60
-    ? plain
-    : `cacheops_${createHash('sha256').update(plain).digest('hex').slice(0, 40)}`;
 }
 
 /** PostgreSQL takes 100 arguments, SQLite 127; a pair is two. */
@@ -127,11 +119,11 @@ const SQLITE: Phrases = {
 const postgres: TriggerDialect = {
   up(table, kind, exceptUser) {
     const make = (event: string, level: string, value: string): readonly string[] => {
-      const name = quoteName(triggerName(table, event), 'postgres');
+      const { names } = table;
       const unless = exceptUser === undefined ? '' : ` WHEN (session_user <> ${text(exceptUser)})`;
       return [
-        `CREATE OR REPLACE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql AS $cacheops$ BEGIN ${insert(table, 'gen_random_uuid()::text', `(${value})::text`)}; RETURN NULL; END $cacheops$`,
-        `CREATE TRIGGER ${name} AFTER ${event.toUpperCase()} ON ${table.sqlName} FOR EACH ${level}${unless} EXECUTE FUNCTION ${name}()`,
+        `CREATE OR REPLACE FUNCTION ${names.inSchema(event)}() RETURNS trigger LANGUAGE plpgsql AS $cacheops$ BEGIN ${insert(table, 'gen_random_uuid()::text', `(${value})::text`)}; RETURN NULL; END $cacheops$`,
+        `CREATE TRIGGER ${names.trigger(event)} AFTER ${event.toUpperCase()} ON ${names.table} FOR EACH ${level}${unless} EXECUTE FUNCTION ${names.inSchema(event)}()`,
       ];
     };
     const rows = make(kind, 'ROW', payload(table, kind, POSTGRES));
@@ -139,11 +131,11 @@ const postgres: TriggerDialect = {
     const all = `json_build_object('table', ${text(table.path)}, 'kind', 'table')`;
     return [...rows, ...make('truncate', 'STATEMENT', all)];
   },
-  down(table, kind) {
-    return [kind, ...(kind === 'delete' ? ['truncate'] : [])].flatMap((event) => {
-      const name = quoteName(triggerName(table, event), 'postgres');
-      return [`DROP TRIGGER IF EXISTS ${name} ON ${table.sqlName}`, `DROP FUNCTION IF EXISTS ${name}()`];
-    });
+  down({ names }, kind) {
+    return [kind, ...(kind === 'delete' ? ['truncate'] : [])].flatMap((event) => [
+      `DROP TRIGGER IF EXISTS ${names.trigger(event)} ON ${names.table}`,
+      `DROP FUNCTION IF EXISTS ${names.inSchema(event)}()`,
+    ]);
   },
 };
 
@@ -154,21 +146,23 @@ const mysql: TriggerDialect = {
       exceptUser === undefined
         ? statement
         : `BEGIN IF SUBSTRING_INDEX(USER(), '@', 1) <> ${text(exceptUser)} THEN ${statement}; END IF; END`;
-    const name = quoteName(triggerName(table, kind), 'mysql');
-    return [`CREATE TRIGGER ${name} AFTER ${kind.toUpperCase()} ON ${table.sqlName} FOR EACH ROW ${body}`];
+    const { names } = table;
+    return [
+      `CREATE TRIGGER ${names.trigger(kind)} AFTER ${kind.toUpperCase()} ON ${names.table} FOR EACH ROW ${body}`,
+    ];
   },
-  down: (table, kind) => [`DROP TRIGGER IF EXISTS ${quoteName(triggerName(table, kind), 'mysql')}`],
+  down: ({ names }, kind) => [`DROP TRIGGER IF EXISTS ${names.trigger(kind)}`],
 };
 
 const sqlite: TriggerDialect = {
   up(table, kind) {
     const statement = insert(table, 'lower(hex(randomblob(16)))', payload(table, kind, SQLITE));
-    const name = quoteName(triggerName(table, kind), 'sqlite');
+    const { names } = table;
     return [
-      `CREATE TRIGGER ${name} AFTER ${kind.toUpperCase()} ON ${table.sqlName} FOR EACH ROW BEGIN ${statement}; END`,
+      `CREATE TRIGGER ${names.trigger(kind)} AFTER ${kind.toUpperCase()} ON ${names.table} FOR EACH ROW BEGIN ${statement}; END`,
     ];
   },
-  down: (table, kind) => [`DROP TRIGGER IF EXISTS ${quoteName(triggerName(table, kind), 'sqlite')}`],
+  down: ({ names }, kind) => [`DROP TRIGGER IF EXISTS ${names.trigger(kind)}`],
 };
 
 export const TRIGGER_DIALECTS: Readonly<Record<SqlDialect, TriggerDialect>> = { postgres, mysql, sqlite };
