@@ -24,6 +24,7 @@ import { DEFAULT_DATA_SOURCE, dataSourceToken, findDataSources } from './discove
 import type { EntityRule } from './options/entity-rules.js';
 import { LockService } from './locks/lock.service.js';
 import { CacheOpsService } from './service/cacheops.service.js';
+import { VersionedCache } from './service/versioned-cache.js';
 
 const RUNTIME = Symbol('cacheops.runtime');
 
@@ -134,13 +135,24 @@ function wired(definition: DynamicModule, dataSources: CacheOpsModuleExtras['dat
     inject: [RUNTIME],
     useFactory: (created: CacheOpsRuntime) => created.locks,
   };
+  const versionedCache: Provider = {
+    provide: VersionedCache,
+    inject: [RUNTIME],
+    useFactory: (created: CacheOpsRuntime) => created.versionedCache,
+  };
   const versions: Provider = {
     provide: RECORD_VERSIONS,
     inject: [RUNTIME],
     useFactory: ({ options, sources }: CacheOpsRuntime) => (options.enabled ? sources.versions : null),
   };
-  const providers = [...(definition.providers ?? []), runtime, service, locks, versions];
-  const exports = [...(definition.exports ?? []), CacheOpsService, LockService, RECORD_VERSIONS];
+  const providers = [...(definition.providers ?? []), runtime, service, locks, versionedCache, versions];
+  const exports = [
+    ...(definition.exports ?? []),
+    CacheOpsService,
+    LockService,
+    VersionedCache,
+    RECORD_VERSIONS,
+  ];
   return { ...definition, providers, exports };
 }
 

@@ -28,6 +28,7 @@ import { CachedMethods } from './service/cached-methods.js';
 import { ChangingMethods } from './service/changing-methods.js';
 import { DependencyResolver } from './service/dependency-resolver.js';
 import { Values } from './service/values.js';
+import { VersionedCache } from './service/versioned-cache.js';
 
 /** Everything that one application's cache consists of. */
 export interface CacheOpsRuntime {
@@ -36,6 +37,7 @@ export interface CacheOpsRuntime {
   readonly sources: VersionedSources;
   readonly service: CacheOpsService;
   readonly locks: LockService;
+  readonly versionedCache: VersionedCache;
   readonly binder: Binder;
   /** Finishes the invalidations under way, while everything is still open. */
   drain(): Promise<void>;
@@ -83,6 +85,7 @@ export async function createRuntime(
   const values = new Values({ ...services, driver });
   const shared = { ...services, driver, values, resolver, model, enabled, ttl };
   const service = new CacheOpsService({ ...shared, outboxes: () => sources.outboxes() });
+  const versionedCache = new VersionedCache({ ...services, ttl });
   const methods = { ...shared, vary: options.http };
   const binder = new Binder(modules, [new ChangingMethods(methods), new CachedMethods(methods)]);
   const drain = async (): Promise<void> => {
@@ -97,7 +100,7 @@ export async function createRuntime(
     await driver.close();
     context.dispose();
   };
-  return { options, logger, sources, service, locks, binder, drain, close };
+  return { options, logger, sources, service, locks, versionedCache, binder, drain, close };
 }
 
 interface Backend {

@@ -71,6 +71,7 @@ export {
   type RowsDependency,
 } from './core/entity-dependency.js';
 export type { ByArguments, WrapOptions, Wrapped, WrappedEntry } from './service/wrapped.js';
+export { VersionedCache, VersionVector } from './service/versioned-cache.js';
 export { type Conflict, RecordModifiedError } from './versioning/record-modified.error.js';
 export type { ReadRecord, RecordVersions } from './versioning/record-versions.interface.js';
 export type { ConflictKind, RecordVersion, VersionedOperation } from './versioning/record-version.js';

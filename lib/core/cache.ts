@@ -131,13 +131,29 @@ export class Cache {
     return found.value;
   }
 
-  /** Stores a value that is there already, under stamps that are pinned now. Wins over loads that are under way. */
-  async put<T>(asked: Omit<Lookup<T>, 'load'>, value: T): Promise<void> {
+  /**
+   * The stamps of dependencies as of now, for a value that is computed after this and `put` under them. `undefined`:
+   * nothing may be stored.
+   * @param ttl milliseconds that the stamps must outlive
+   */
+  async pin({ key, label }: Pick<Peek<unknown>, 'key' | 'label'>, dependencies: Dependencies, ttl: number) {
+    return this.context.bypass ? undefined : this.filler.pin({ key, label }, dependencies, ttl);
+  }
+
+  /**
+   * Stores a value that is there already. Wins over loads that are under way.
+   * @param seen stamps from before the value was computed; default: they are pinned now
+   */
+  async put<T>(
+    asked: Omit<Lookup<T>, 'load'>,
+    value: T,
+    seen: readonly TokenState[] = unseen(asked.dependencies),
+  ): Promise<void> {
     const key = this.context.bypass ? undefined : this.place(asked.key);
     if (key === undefined) return;
     const lookup = { ...asked, key, load: () => Promise.resolve(value) };
     await this.flights.run(key, this.filler.patienceOf(lookup), (flight) =>
-      this.filler.fill(lookup, unseen(lookup.dependencies), flight),
+      this.filler.fill(lookup, seen, flight),
     );
   }
 

@@ -97,7 +97,7 @@ export class Filler {
   }
 
   /** @returns the stamps to store under, or `undefined` when nothing may be stored */
-  private async pin(
+  async pin(
     named: Named,
     dependencies: Dependencies,
     ttl: number,
