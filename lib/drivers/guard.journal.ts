@@ -1,12 +1,5 @@
 import { EVERYTHING, type Token } from '../core/token.js';
-import type { SettleRequest } from './cache-driver.interface.js';
-
-/** Invalidations to deliver. */
-export interface JournalBatch {
-  readonly tokens: ReadonlySet<Token>;
-  readonly settles: ReadonlyMap<string, SettleRequest>;
-  readonly keys: ReadonlySet<string>;
-}
+import type { CacheDriver, SettleRequest } from './cache-driver.interface.js';
 
 const MOST = 10_000;
 
@@ -44,21 +37,34 @@ export class Journal {
     this.#widen();
   }
 
-  /** Empties the journal. */
-  take(): JournalBatch {
-    const batch = { tokens: this.#tokens, settles: this.#settles, keys: this.#keys };
+  /**
+   * Tells the backend all that it holds, and forgets it; on failure it holds it again.
+   * @param attempt starts work and gives it up in time
+   */
+  async deliver(
+    backend: Pick<CacheDriver, 'settle' | 'restamp' | 'delete'>,
+    attempt: (start: () => Promise<void>) => Promise<void>,
+  ): Promise<void> {
+    const [tokens, settles, keys] = [this.#tokens, this.#settles, this.#keys];
+    this.#empty();
+    const work = [...settles.values()].map((request) => () => backend.settle(request));
+    if (tokens.size > 0) work.push(() => backend.restamp([...tokens]));
+    if (keys.size > 0) work.push(() => backend.delete([...keys]).then(() => undefined));
+    try {
+      await Promise.all(work.map(attempt));
+    } catch (error) {
+      this.restamp(tokens);
+      this.delete(keys);
+      for (const request of settles.values()) this.settle(request);
+      throw error;
+    }
+  }
+
+  #empty(): void {
     this.#tokens = new Set();
     this.#settles = new Map();
     this.#keys = new Set();
     this.#size = 0;
-    return batch;
-  }
-
-  /** Puts a batch back that was taken and not delivered. */
-  restore(batch: JournalBatch): void {
-    this.restamp(batch.tokens);
-    this.delete(batch.keys);
-    for (const request of batch.settles.values()) this.settle(request);
   }
 
   #add(set: Set<string>, text: string): void {
@@ -70,7 +76,7 @@ export class Journal {
 
   #widen(): void {
     if (this.#size <= MOST) return;
-    this.take();
+    this.#empty();
     this.#tokens.add(EVERYTHING);
     this.#size = 1;
   }

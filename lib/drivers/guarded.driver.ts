@@ -1,5 +1,4 @@
-import { CacheOpsConfigError, CacheOpsError } from '../cacheops.errors.js';
-import { type Clock, systemClock } from '../core/clock.js';
+import { CacheOpsError } from '../cacheops.errors.js';
 import { EVERYTHING, tableToken, type Token } from '../core/token.js';
 import type {
   CacheDriver,
@@ -16,27 +15,8 @@ import type {
 } from './cache-driver.interface.js';
 import type { ConnectedDriver, ConnectionEvent } from './connected-driver.interface.js';
 import { attempt, Deadlines } from './guard.deadlines.js';
-import { Journal, type JournalBatch } from './guard.journal.js';
-
-export type GuardState = 'up' | 'down';
-
-export interface GuardOptions {
-  /** Milliseconds for what a reader waits for (`read`, `pin`); 250 by default. */
-  readonly readTimeout?: number;
-  /** Milliseconds for `write` and `delete`; 1,000 by default. */
-  readonly writeTimeout?: number;
-  /** Milliseconds for each of the two attempts at an invalidation, and for `registries`; 1,000 by default. */
-  readonly invalidationTimeout?: number;
-  readonly breaker?: {
-    /** Failures in a row that stop the traffic; 5 by default. */
-    readonly failures?: number;
-    /** Milliseconds between attempts to come back; 1,000 by default. */
-    readonly cooldown?: number;
-  };
-  readonly clock?: Clock;
-  /** Told once when the backend goes down, with the reason, and once when it is back. Must not throw. */
-  readonly onStateChange?: (state: GuardState, error?: unknown) => void;
-}
+import { Journal } from './guard.journal.js';
+import { type GuardOptions, type GuardState, resolveGuard } from './guard.options.js';
 
 /** One error for all operations that are refused while the backend is down: refusing must cost nothing. */
 const UNAVAILABLE = new CacheOpsError('DRIVER', 'The cache backend is down; the cache is bypassed.');
@@ -83,17 +63,14 @@ export class GuardedDriver implements InterruptibleDriver {
     private readonly inner: CacheDriver,
     options: GuardOptions = {},
   ) {
-    const clock = options.clock ?? systemClock;
+    const { clock, timeouts, failures, cooldown, onStateChange } = resolveGuard(options);
     this.capabilities = inner.capabilities;
-    this.#reads = new Deadlines(positive('readTimeout', options.readTimeout ?? 250), clock);
-    this.#writes = new Deadlines(positive('writeTimeout', options.writeTimeout ?? 1_000), clock);
-    this.#invalidations = new Deadlines(
-      positive('invalidationTimeout', options.invalidationTimeout ?? 1_000),
-      clock,
-    );
-    this.#maxFailures = positive('breaker.failures', options.breaker?.failures ?? 5);
-    this.#cooldown = positive('breaker.cooldown', options.breaker?.cooldown ?? 1_000);
-    this.#onStateChange = options.onStateChange ?? (() => undefined);
+    this.#reads = new Deadlines(timeouts.read, clock);
+    this.#writes = new Deadlines(timeouts.write, clock);
+    this.#invalidations = new Deadlines(timeouts.invalidation, clock);
+    this.#maxFailures = failures;
+    this.#cooldown = cooldown;
+    this.#onStateChange = onStateChange;
     this.#connected = isConnected(inner) ? inner : undefined;
     this.#up = this.#connected === undefined;
     this.#unwatch = this.#connected?.watch((event) => this.#connection(event)) ?? (() => undefined);
@@ -247,7 +224,9 @@ export class GuardedDriver implements InterruptibleDriver {
     const epoch = this.#epoch;
     try {
       await attempt(this.#invalidations, () => this.#reach());
-      while (!this.#journal.empty) await this.#deliver(this.#journal.take());
+      while (!this.#journal.empty) {
+        await this.#journal.deliver(this.inner, (work) => attempt(this.#invalidations, work));
+      }
       if (epoch !== this.#epoch) throw UNAVAILABLE;
     } catch (error) {
       if (!this.#closed) {
@@ -267,18 +246,6 @@ export class GuardedDriver implements InterruptibleDriver {
   async #reach(): Promise<void> {
     if (this.#connected !== undefined) await this.#connected.verify();
     else await this.inner.read('', [EVERYTHING]);
-  }
-
-  async #deliver(batch: JournalBatch): Promise<void> {
-    const work = [...batch.settles.values()].map((request) => () => this.inner.settle(request));
-    if (batch.tokens.size > 0) work.push(() => this.inner.restamp([...batch.tokens]));
-    if (batch.keys.size > 0) work.push(() => this.inner.delete([...batch.keys]).then(() => undefined));
-    try {
-      await Promise.all(work.map((start) => attempt(this.#invalidations, start)));
-    } catch (error) {
-      this.#journal.restore(batch);
-      throw error;
-    }
   }
 
   #schedule(): void {
@@ -307,9 +274,4 @@ function driverError(error: unknown): CacheOpsError {
 
 function isConnected(driver: CacheDriver): driver is ConnectedDriver {
   return 'verify' in driver && 'watch' in driver;
-}
-
-function positive(option: string, value: number): number {
-  if (!(value > 0)) throw new CacheOpsConfigError(option, 'a positive number', value);
-  return value;
 }

@@ -23,19 +23,17 @@ import {
   type RedisConnection,
   type RedisOption,
 } from './redis.connection.js';
-import { leaseScript, unleaseScript } from './redis.lease-scripts.js';
-import { type RedisScript, runScript } from './redis.script.js';
-import { entryKey, stampKey } from './redis.script-parts.js';
 import {
   expireScript,
   pendScript,
-  pinScript,
-  registriesScript,
   restampScript,
   settleScript,
   verifyScript,
-  writeScript,
-} from './redis.scripts.js';
+} from './redis.invalidation-scripts.js';
+import { leaseScript, unleaseScript } from './redis.lease-scripts.js';
+import { type RedisScript, runScript } from './redis.script.js';
+import { entryKey, stampKey } from './redis.script-parts.js';
+import { pinScript, registriesScript, writeScript } from './redis.scripts.js';
 
 export interface RedisDriverOptions {
   readonly redis: RedisOption;

@@ -1,6 +1,7 @@
 import type { SettleRequest } from '../../lib/drivers/cache-driver.interface.js';
 import type { ConnectedDriver, ConnectionEvent } from '../../lib/drivers/connected-driver.interface.js';
-import { GuardedDriver, type GuardOptions, type GuardState } from '../../lib/drivers/guarded.driver.js';
+import { GuardedDriver } from '../../lib/drivers/guarded.driver.js';
+import type { GuardOptions, GuardState } from '../../lib/drivers/guard.options.js';
 import { MemoryDriver } from '../../lib/drivers/memory.driver.js';
 import { ChaosDriver } from '../../lib/testing/chaos.driver.js';
 

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
-import { GuardedDriver, type GuardState } from '../../lib/drivers/guarded.driver.js';
+import { GuardedDriver } from '../../lib/drivers/guarded.driver.js';
+import type { GuardState } from '../../lib/drivers/guard.options.js';
 import { RedisDriver } from '../../lib/drivers/redis.driver.js';
 import type { RedisOption } from '../../lib/drivers/redis.connection.js';
 import { FaultyProxy } from './faulty-proxy.js';
