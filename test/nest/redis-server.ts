@@ -19,15 +19,24 @@ export class OwnRedis {
   private readonly folder = mkdtempSync(join(tmpdir(), 'cacheops-redis-'));
   private process: ChildProcess | undefined;
 
-  constructor(private readonly port: number) {}
+  /** @param extra more arguments for the server */
+  constructor(
+    readonly port: number,
+    private readonly extra: readonly string[] = [],
+  ) {}
 
   async start(): Promise<void> {
-    const args = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--save', '', '--dir', this.folder];
+    const own = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--save', '', '--dir', this.folder];
+    const args = [...own, ...this.extra];
     this.process = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
     for await (const chunk of this.process.stdout as AsyncIterable<Buffer>) {
       if (chunk.includes('Ready to accept connections')) break;
     }
     this.process.stdout?.resume();
+  }
+
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.process?.kill(signal);
   }
 
   async stop(): Promise<void> {

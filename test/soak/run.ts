@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
 import { lockSoaks } from './locks/lock-soak.js';
 import type { SoakReport, SoakSuite } from './soak-suite.js';
+import { staleSoaks } from './stale/stale-soak.js';
 
-const SUITES: readonly SoakSuite[] = [...lockSoaks];
+const SUITES: readonly SoakSuite[] = [...lockSoaks, ...staleSoaks];
 
 /** Violations that are printed of one suite; the rest is counted. */
 const MOST_PRINTED = 20;

@@ -1,0 +1,179 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DataSource } from 'typeorm';
+import { hostTime } from '../../../lib/locks/drivers/file.host-process.js';
+import { outboxEntity } from '../../../lib/typeorm/index.js';
+import { Random } from '../../differential/random.js';
+import { createDatabase } from '../../support/databases.js';
+import type { SoakOptions, SoakReport, SoakSuite } from '../soak-suite.js';
+import { Crew } from './crew.js';
+import { History, Item } from './entities.js';
+import { type Committed, judge } from './judge.js';
+import { DEATHS, type Death, ITEMS, SHELVES, type WorkerConfig } from './protocol.js';
+import { RedisPair } from './redis-pair.js';
+
+const TIMEOUTS = { read: 150, write: 300, invalidation: 300 };
+/** An invalidation is tried twice. */
+const LONGER_THAN_ALL_TIMEOUTS_MS = 2 * TIMEOUTS.invalidation + 200;
+const PEND_TTL_MS = 5_000;
+const MAX_LAG_MS = 1_000;
+/** Rows of a writer that died are relayed when they are five seconds old. */
+const OUTBOX_MS = 15_000;
+
+const TROUBLES = [
+  'Redis restarted empty',
+  'Redis stopped',
+  'replica promoted',
+  'subscribers killed',
+  'bus delayed',
+  'bus delayed beyond maxLag',
+  'reader stopped',
+] as const;
+type Trouble = (typeof TROUBLES)[number];
+
+export interface StaleSoakSettings {
+  readonly mode: 'tracked' | 'checked';
+  /** Processes; default: 4 and 2. */
+  readonly readers?: number;
+  readonly writers?: number;
+  /** Milliseconds between two troubles. */
+  readonly calm?: readonly [number, number];
+  /** Writers that announce nothing, to show that the soak notices. */
+  readonly silent?: boolean;
+}
+
+/**
+ * Applications on PostgreSQL and Redis that read and write the same rows, while writers are killed between all steps of
+ * a commit, and Redis and what leads to it fail in every way. No read may show less than was acknowledged before it
+ * began; with a tracked near cache: than was acknowledged `maxLag` before.
+ */
+export class StaleSoak implements SoakSuite {
+  readonly name: string;
+
+  constructor(private readonly settings: StaleSoakSettings) {
+    this.name = `stale:${settings.mode}`;
+  }
+
+  async run({ seconds, seed }: SoakOptions): Promise<SoakReport> {
+    const entities = [Item, History, outboxEntity()];
+    const database = await createDatabase('postgres', { poolSize: 6 });
+    const work = await new DataSource({ ...database.options, entities, synchronize: true }).initialize();
+    const pair = new RedisPair();
+    try {
+      await fill(work);
+      await pair.start();
+      const crew = new Crew(this.configOf(database.options, pair.url, seed));
+      await crew.start(this.settings.readers ?? 4, this.settings.writers ?? 2);
+      await this.trouble(crew, pair, new Random(seed), seconds);
+      await crew.finish(() => this.quiet(work, seconds));
+      return await this.report(crew, work);
+    } finally {
+      await work.destroy();
+      await pair.close();
+      await database.drop();
+    }
+  }
+
+  private configOf(database: object, redis: string, seed: number): Omit<WorkerConfig, 'role'> {
+    const { mode, silent = false } = this.settings;
+    return {
+      seed,
+      database: database as WorkerConfig['database'],
+      redis,
+      prefix: 'soak:',
+      mode,
+      maxLag: MAX_LAG_MS,
+      pendTtl: PEND_TTL_MS,
+      timeouts: TIMEOUTS,
+      silent,
+    };
+  }
+
+  /** All kinds in turn, each time in another order, and a writer killed beside each. */
+  private async trouble(crew: Crew, pair: RedisPair, random: Random, seconds: number): Promise<void> {
+    const end = hostTime() + seconds * 1_000;
+    const { calm = [200, 800] } = this.settings;
+    const next = <T>(all: readonly T[]): (() => T) => {
+      let left: T[] = [];
+      return () => {
+        if (left.length === 0) left = [...all];
+        return left.splice(random.below(left.length), 1)[0] as T;
+      };
+    };
+    const [trouble, death] = [next<Trouble>(TROUBLES), next<Death>(DEATHS)];
+    let at = death();
+    while (hostTime() < end) {
+      await sleep(calm[0] + random.below(calm[1] - calm[0]));
+      if (crew.kill(random.below(crew.writers.length), at)) at = death();
+      const kind = trouble();
+      crew.testimony.count(kind);
+      await this.make(kind, crew, pair, random);
+    }
+  }
+
+  private async make(kind: Trouble, crew: Crew, pair: RedisPair, random: Random): Promise<void> {
+    if (kind === 'Redis restarted empty') await pair.restart();
+    else if (kind === 'Redis stopped') await pair.stop(LONGER_THAN_ALL_TIMEOUTS_MS + random.below(500));
+    else if (kind === 'replica promoted') await pair.promote(50 + random.below(200));
+    else if (kind === 'subscribers killed') await pair.killSubscribers();
+    else if (kind === 'reader stopped') crew.stop(random.below(crew.readers.length), MAX_LAG_MS * 1.5);
+    else {
+      const beyond = kind === 'bus delayed beyond maxLag';
+      pair.proxy.delay = MAX_LAG_MS * (beyond ? 1.2 : 0.2 + 0.6 * random.next());
+      await sleep(pair.proxy.delay + 300);
+      pair.proxy.delay = 0;
+    }
+  }
+
+  /** Until nothing that was said late may still be under way. */
+  private async quiet(work: DataSource, seconds: number): Promise<void> {
+    await sleep(MAX_LAG_MS + 500);
+    // A short run has no time to see the relay at work.
+    const until = hostTime() + (seconds < 30 ? 0 : OUTBOX_MS);
+    while (hostTime() < until && (await waiting(work)) > 0) await sleep(200);
+    if (seconds >= 30 && (await waiting(work)) > 0) throw new Error('rows were left in the outbox');
+  }
+
+  private async report({ testimony }: Crew, work: DataSource): Promise<SoakReport> {
+    const { acks, reads, counts, failures } = testimony;
+    const committed = await work.query<Committed[]>('SELECT item, version, shelf, begun FROM history');
+    const bound = this.settings.mode === 'tracked' ? MAX_LAG_MS : 0;
+    const { violations, behind, worst } = judge({ items: ITEMS, committed, acks, reads, bound });
+    const count = (name: string): number => counts.get(name) ?? 0;
+    const killed = DEATHS.map((death) => [`writers killed, ${death}`, count(`killed: ${death}`)] as const);
+    return {
+      figures: {
+        reads: reads.length,
+        'of them near hits': count('nearHits'),
+        'of them other hits': count('hits') - count('nearHits'),
+        'commits acknowledged': acks.length,
+        'commits of writers that died before they said so': committed.length - ITEMS - acks.length,
+        'writes refused while Redis was away': count('refused'),
+        'reads behind, within the bound': behind,
+        'worst of them, ms': worst.toFixed(0),
+        'bound, ms': bound,
+        'reads that failed': failures.filter((failure) => failure.startsWith('a read')).length,
+        'stale reads': violations.length,
+        ...Object.fromEntries(TROUBLES.map((trouble) => [trouble, count(trouble)])),
+        ...Object.fromEntries(killed),
+      },
+      violations: [...failures, ...violations],
+    };
+  }
+}
+
+export const staleSoaks: readonly SoakSuite[] = [
+  new StaleSoak({ mode: 'tracked' }),
+  new StaleSoak({ mode: 'checked' }),
+];
+
+async function fill(work: DataSource): Promise<void> {
+  const items = Array.from({ length: ITEMS }, (_, id) => ({ id, shelf: id % SHELVES, version: 0 }));
+  await work.getRepository(Item).insert(items);
+  const first = items.map(({ id: item, shelf, version }) => ({ item, shelf, version, begun: 0 }));
+  await work.getRepository(History).insert(first);
+}
+
+async function waiting(work: DataSource): Promise<number> {
+  const [{ count }] = await work.query<[{ count: string }]>('SELECT count(*) AS count FROM cacheops_outbox');
+  return Number(count);
+}
