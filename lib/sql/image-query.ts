@@ -1,4 +1,4 @@
-import { nodeAt, nodesOf, sameTree } from './ast.js';
+import { nodeAt, sameTree, type Node } from './ast.js';
 import { parseStatements } from './parser.js';
 import { isLiteralIndex, placeholderIndex, type NumberedSql } from './placeholders.js';
 import type { ImageQuery, SqlDialect } from './sql.types.js';
@@ -9,32 +9,54 @@ interface Span {
   readonly end: number;
 }
 
+/** What the rows of an UPDATE or DELETE depend on, as the parser understood it. */
+export interface ImageSubject {
+  /** The statement's table, and those that it names beside. */
+  readonly tables: readonly Node[];
+  readonly selection: unknown;
+  /** The CTEs before it. */
+  readonly ctes?: unknown;
+}
+
+export interface CutImage {
+  readonly image: ImageQuery;
+  /** `SELECT 1` of the same rows. */
+  readonly query: Node;
+}
+
 /**
- * Cuts the FROM and WHERE of a single-table UPDATE or DELETE out of its own text, so that whatever the condition says
- * is said again word for word. `undefined` when the cut does not parse back to the same condition.
+ * Cuts WITH, FROM and WHERE of an UPDATE or DELETE out of its own text, so that whatever they say is said again word for
+ * word. `undefined` when the cut does not parse back to the same.
  */
-export function imageOf(text: NumberedSql, dialect: SqlDialect, selection: unknown): ImageQuery | undefined {
+export function imageOf(text: NumberedSql, dialect: SqlDialect, subject: ImageSubject): CutImage | undefined {
   const spans = cut(text.tokens);
   if (!spans) return undefined;
-  const pieces = [spans.relation, ...(spans.where ? [spans.where] : [])].map((span) =>
-    tokensIn(text.tokens, span),
-  );
-  const numbered = join(pieces.map((tokens) => textOf(text.sql, tokens, (token) => token.text)));
-  if (!saysTheSame(numbered, dialect, selection)) return undefined;
+  const { ctes, tables, where } = spans;
+  const tokensOf = (list: readonly Span[]): readonly (readonly SqlToken[])[] =>
+    list.map((span) => tokensIn(text.tokens, span));
+  const say = (place: (token: SqlToken) => string): Required<Pick<ImageQuery, 'head' | 'from'>> => {
+    const said = (list: readonly Span[]): readonly string[] =>
+      tokensOf(list).map((tokens) => textOf(text.sql, tokens, place));
+    // In the order of the text, which is that in which placeholders are numbered.
+    const [head, from, condition] = [said(ctes), said(tables).join(', '), said(where)];
+    return {
+      head: head.map((each) => `${each} `).join(''),
+      from: ` FROM ${from}${condition.map((each) => ` WHERE ${each}`).join('')}`,
+    };
+  };
+  const numbered = say((token) => token.text);
+  const query = queryOf(`${numbered.head}SELECT 1${numbered.from}`, dialect);
+  if (!query || !isAbout(query, subject)) return undefined;
   const params: number[] = [];
   let known = true;
-  const place = (token: SqlToken): string => {
+  const { head, from } = say((token) => {
     const index = placeholderIndex(token.text);
     if (isLiteralIndex(index)) return token.text;
     if (index === undefined) known = false;
     return renumber(index ?? 0, params, dialect);
-  };
-  const from = join(pieces.map((tokens) => textOf(text.sql, tokens, place)));
-  return known ? { from, params } : undefined;
+  });
+  return known ? { image: { ...(head !== '' && { head }), from, params }, query } : undefined;
 }
-
-const join = ([relation, where]: readonly string[]): string =>
-  ` FROM ${relation}${where === undefined ? '' : ` WHERE ${where}`}`;
 
 function renumber(index: number, params: number[], dialect: SqlDialect): string {
   if (dialect !== 'postgres') {
@@ -45,32 +67,55 @@ function renumber(index: number, params: number[], dialect: SqlDialect): string 
   return `$${params.indexOf(index) + 1}`;
 }
 
-function saysTheSame(from: string, dialect: SqlDialect, selection: unknown): boolean {
-  const statements = parseStatements(`SELECT 1${from}`, dialect);
-  const select = nodeAt(nodeAt(nodeAt(statements?.[0], 'Query'), 'body'), 'Select');
-  if (statements?.length !== 1 || !select) return false;
-  const tables = nodesOf(select['from']);
-  const single = tables.length === 1 && nodesOf(tables[0]?.['joins']).length === 0;
-  return single && sameTree(select['selection'] ?? null, selection ?? null);
+function queryOf(sql: string, dialect: SqlDialect): Node | undefined {
+  const statements = parseStatements(sql, dialect);
+  return statements?.length === 1 ? nodeAt(statements[0], 'Query') : undefined;
 }
 
-/** Where the target and the condition stand: `UPDATE <relation> SET ... WHERE <where> RETURNING ...`. */
-function cut(tokens: readonly SqlToken[]): { relation: Span; where?: Span } | undefined {
+function isAbout(query: Node, { tables, selection, ctes }: ImageSubject): boolean {
+  const select = nodeAt(nodeAt(query, 'body'), 'Select');
+  return (
+    select !== undefined &&
+    sameTree(query['with'] ?? null, ctes ?? null) &&
+    sameTree(select['from'], tables) &&
+    sameTree(select['selection'] ?? null, selection ?? null)
+  );
+}
+
+interface Cut {
+  readonly ctes: readonly Span[];
+  readonly tables: readonly Span[];
+  readonly where: readonly Span[];
+}
+
+/**
+ * Where tables and condition stand:
+ * `[WITH ctes] UPDATE <table> SET ... [FROM <tables>] [WHERE <where>] [RETURNING ...]`,
+ * `[WITH ctes] DELETE FROM <table> [USING <tables>] [WHERE <where>] [RETURNING ...]`.
+ */
+function cut(tokens: readonly SqlToken[]): Cut | undefined {
   const top = topLevel(tokens);
-  const verb = top[0];
-  const find = (word: string, after: number) =>
-    top.find((t) => t.kind === 'word' && t.text === word && t.start >= after);
-  if (!verb) return undefined;
+  const [first] = top;
+  const find = (words: readonly string[], after: number): SqlToken | undefined =>
+    top.find((t) => t.kind === 'word' && words.includes(t.text) && t.start >= after);
+  const verb = first?.text === 'WITH' ? find(['UPDATE', 'DELETE'], first.end) : first;
+  if (!first || !verb) return undefined;
   const isUpdate = verb.text === 'UPDATE';
-  const set = isUpdate ? find('SET', verb.end) : undefined;
-  const from = isUpdate ? undefined : find('FROM', verb.end);
-  const head = isUpdate ? set?.end : from?.end;
-  if (head === undefined) return undefined;
-  const where = find('WHERE', head);
-  const returning = find('RETURNING', where?.end ?? head);
+  const head = find([isUpdate ? 'SET' : 'FROM'], verb.end);
+  if (!head) return undefined;
+  const where = find(['WHERE'], head.end);
+  const returning = find(['RETURNING'], where?.end ?? head.end);
   const end = returning?.start ?? (tokens.at(-1) as SqlToken).end;
-  const relation = set ? { start: verb.end, end: set.start } : { start: head, end: where?.start ?? end };
-  return where ? { relation, where: { start: where.end, end } } : { relation };
+  const rest = where?.start ?? end;
+  const others = find([isUpdate ? 'FROM' : 'USING'], head.end);
+  const own = isUpdate
+    ? { start: verb.end, end: head.start }
+    : { start: head.end, end: Math.min(rest, others?.start ?? rest) };
+  return {
+    ctes: verb === first ? [] : [{ start: first.start, end: verb.start }],
+    tables: [own, ...(others && others.start < rest ? [{ start: others.end, end: rest }] : [])],
+    where: where ? [{ start: where.end, end }] : [],
+  };
 }
 
 function topLevel(tokens: readonly SqlToken[]): readonly SqlToken[] {

@@ -58,11 +58,14 @@ class Filling {
     return (literal && numberOperand(literal.text)) ?? operand;
   }
 
-  private image({ from, ...rest }: ImageQuery): ImageQuery {
-    const text = this.literals.reduce(
-      (rest, { place, text: literal }) => rest.replaceAll(place, literal),
-      from,
+  private image({ head, from, ...rest }: ImageQuery): ImageQuery {
+    return { ...(head !== undefined && { head: this.text(head) }), from: this.text(from), ...rest };
+  }
+
+  private text(text: string): string {
+    return this.literals.reduce(
+      (filled, { place, text: literal }) => filled.replaceAll(place, literal),
+      text,
     );
-    return { from: text, ...rest };
   }
 }

@@ -30,6 +30,12 @@ export class QueryReader implements ReaderPort {
     this.collector = new ReadCollector(catalog, maxConjunctions);
   }
 
+  /** Reads a query that stands alone. */
+  read(query: Node): this {
+    this.query(query, undefined);
+    return this;
+  }
+
   query(query: Node, parent: Scope | undefined): OutputColumns {
     const scope = new Scope(parent);
     const { with: ctes, body, locks, ...rest } = query;

@@ -30,6 +30,11 @@ export class ReadCollector {
     for (const { id } of bases) this.wholes.add(id);
   }
 
+  /** Whether a table, be it the same, is named more than once. */
+  get readsSeveral(): boolean {
+    return this.sources.length + this.wholes.size > 1;
+  }
+
   tables(): readonly TableRead[] {
     const ids = new Set([...this.sources.flatMap(({ table }) => (table ? [table.id] : [])), ...this.wholes]);
     return [...ids].map((id) => this.tableRead(id));

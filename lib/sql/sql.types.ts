@@ -76,10 +76,14 @@ export interface ReadAnalysis {
 
 /** A SELECT that returns chosen columns of the rows which an UPDATE or DELETE is about to touch. */
 export interface ImageQuery {
+  /** Text before SELECT (`WITH ... `). */
+  readonly head?: string;
   /** Text after the select list, from ` FROM ` on, with placeholders renumbered for `params`. */
   readonly from: string;
-  /** Indexes into the statement's parameters, in placeholder order of `from`. */
+  /** Indexes into the statement's parameters, in placeholder order of `head` and `from`. */
   readonly params: readonly number[];
+  /** Name of the statement's table, where `from` names others beside it; their rows may match it several times. */
+  readonly target?: string;
   /** The condition asks other rows as well, which no lock on these keeps from changing. */
   readonly asksOthers?: true;
 }

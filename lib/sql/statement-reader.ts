@@ -85,7 +85,7 @@ export class StatementReader {
     const kind = variantOf(node) as string;
     const inner = mayNestWrites(text.sql, kind) ? nestedWrites(node) : [];
     if (kind === 'Query')
-      return inner.length > 0 ? this.writable(node, inner) : this.query(nodeAt(node, 'Query') as Node);
+      return inner.length > 0 ? this.writable(node, inner, text) : this.query(nodeAt(node, 'Query') as Node);
     const effects = this.effects(kind, nodeAt(node, kind) ?? {}, text);
     if (!effects) return this.unparsedStatement(text);
     if (inner.length === 0) return { kind: 'write', effects };
@@ -95,20 +95,22 @@ export class StatementReader {
 
   private query(query: Node): StatementAnalysis {
     const reader = new QueryReader(this.catalog, this.maxConjunctions);
-    reader.query(query, undefined);
+    reader.read(query);
     const tables = reader.collector.tables();
     if (tables.length === 0) reader.collector.refuse('reads no table');
     const refusal = reader.collector.refusal;
     return { kind: 'read', tables, ...(refusal !== undefined && { uncacheable: refusal }) };
   }
 
-  /** `WITH ... UPDATE` with reading CTEs is followed like the plain statement, but its text cannot be cut apart. */
-  private writable(node: Node, writes: readonly Node[]): WriteAnalysis {
-    const body = nodeAt(nodeAt(node, 'Query'), 'body');
+  /** `WITH ... UPDATE` with reading CTEs is followed like the plain statement. */
+  private writable(node: Node, writes: readonly Node[], text: NumberedSql): WriteAnalysis {
+    const query = nodeAt(node, 'Query');
+    const body = nodeAt(query, 'body');
     const [only] = writes;
     if (writes.length === 1 && only && body && Object.values(body)[0] === only) {
       const kind = variantOf(only) as string;
-      return { kind: 'write', effects: this.effects(kind, nodeAt(only, kind) ?? {}, undefined) ?? [] };
+      const effects = this.effects(kind, nodeAt(only, kind) ?? {}, text, nodeAt(query, 'with'));
+      return { kind: 'write', effects: effects ?? [] };
     }
     return { kind: 'write', effects: writes.flatMap((write) => this.nestedEffects(write)) };
   }
@@ -117,8 +119,9 @@ export class StatementReader {
     kind: string,
     node: Node,
     text: NumberedSql | undefined,
+    withClause?: Node,
   ): readonly WriteEffect[] | undefined {
-    const writer = new WriteReader(this.catalog, this.maxConjunctions, text);
+    const writer = new WriteReader(this.catalog, this.maxConjunctions, text, withClause);
     if (kind === 'Insert') return writer.insert(node);
     if (kind === 'Update') return writer.update(node);
     if (kind === 'Delete') return writer.delete(node);

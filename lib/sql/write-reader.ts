@@ -1,27 +1,30 @@
 import { assignedNames, insertedRows, readAssignments } from './assignments.js';
-import { isNode, nodeAt, nodesOf, pathOf, variantOf, type Node } from './ast.js';
+import { identText, isNode, nodeAt, nodesOf, pathOf, variantOf, type Node } from './ast.js';
 import { ConditionReader } from './conditions.js';
 import { ANY_ROW } from './conjunctions.js';
-import { imageOf } from './image-query.js';
+import { imageOf, type CutImage } from './image-query.js';
 import { QueryReader } from './query-reader.js';
 import { Scope, Source } from './scope.js';
 import type { NumberedSql } from './placeholders.js';
-import type { SqlCatalog, SqlDialect, WriteEffect } from './sql.types.js';
+import type { Conjunction, SqlCatalog, SqlDialect, WriteEffect } from './sql.types.js';
 import { conflictOf, movedColumns } from './upserts.js';
-import { WriteTargets } from './write-targets.js';
+import { WriteTargets, type SingleTarget } from './write-targets.js';
 
 /** Reads INSERT, UPDATE and DELETE into effects. */
 export class WriteReader {
   private readonly dialect: SqlDialect;
   private readonly targets: WriteTargets;
+  private readonly ctes: readonly Node[];
 
   constructor(
     private readonly catalog: SqlCatalog,
     private readonly maxConjunctions: number,
-    /** The statement's own text, where it is the whole text. */
+    /** The text of the statement, where it is not a part of another. */
     private readonly text: NumberedSql | undefined,
+    private readonly withClause: Node | undefined,
   ) {
     this.dialect = catalog.dialect;
+    this.ctes = nodesOf(withClause?.['cte_tables']);
     this.targets = new WriteTargets(catalog);
   }
 
@@ -54,8 +57,9 @@ export class WriteReader {
     const source = this.targets.single(target);
     if (!source) return this.targets.wholeFrom([target], returning);
     const { columns, assigned } = readAssignments(assignments, source, this.dialect);
-    if (node['from']) return this.targets.updated(source.relation, columns, returning);
-    const matching = this.matching(node, source);
+    const others = nodesOf(nodeAt(node, 'from')?.['AfterSet']);
+    if (node['from'] && others.length === 0) return this.targets.updated(source.relation, columns, returning);
+    const matching = this.matching(node, source, [target, ...others]);
     return [{ table: source.relation.id, kind: 'update', columns, assigned, ...matching, returning }];
   }
 
@@ -73,8 +77,7 @@ export class WriteReader {
     const isSingle = item !== undefined && from.length === 1 && nodesOf(item['joins']).length === 0;
     const source = isSingle ? this.targets.single(item) : undefined;
     if (!source) return this.targets.wholeFrom(from, returning);
-    if (using.length > 0) return this.targets.deleted(source.relation, returning);
-    const matching = this.matching(node, source);
+    const matching = this.matching(node, source, [item as Node, ...using]);
     return [{ table: source.relation.id, kind: 'delete', columns: '*', ...matching, returning }];
   }
 
@@ -90,28 +93,53 @@ export class WriteReader {
   }
 
   /**
-   * What WHERE says, and the text that reads the rows it matches. A LIMIT takes some of them, which a query on its own
-   * need not choose alike: no image.
+   * What the condition says, and the text that reads the rows it matches. A LIMIT takes some of them, which a query on
+   * its own need not choose alike: no image.
+   * @param tables the statement's own and those that it names beside
    */
-  private matching(node: Node, source: Source): Pick<WriteEffect, 'where' | 'image'> {
+  private matching(
+    node: Node,
+    source: SingleTarget,
+    tables: readonly Node[],
+  ): Pick<WriteEffect, 'where' | 'image'> {
     const selection = node['selection'];
-    const canImage = this.text !== undefined && !isLimited(node);
-    if (!selection) return { where: ANY_ROW, ...(canImage && this.image(undefined)) };
-    const scope = new Scope();
-    scope.sources.push(source);
-    const where = new ConditionReader(source, scope, this.dialect, this.maxConjunctions).read(selection);
-    if (!canImage) return { where };
-    const reader = new QueryReader(this.catalog, this.maxConjunctions);
-    reader.walk(selection, scope);
-    if (reader.collector.refusal !== undefined) return { where };
-    const { image } = this.image(selection);
-    const asksOthers = reader.collector.tables().length > 0 && ({ asksOthers: true } as const);
-    return { where, ...(image && { image: { ...image, ...asksOthers } }) };
+    const isAlone = tables.length === 1;
+    const where = isAlone ? this.conditions(selection, source) : ANY_ROW;
+    const found = isLimited(node) ? undefined : this.cutImage(tables, selection, source);
+    if (!found) return { where };
+    const { collector } = new QueryReader(this.catalog, this.maxConjunctions).read(found.query);
+    if (collector.refusal !== undefined) return { where };
+    const read = collector.tables().find(({ table }) => table === source.relation.id);
+    return {
+      where: isAlone ? where : (read?.conditions ?? ANY_ROW),
+      image: {
+        ...found.image,
+        ...(!isAlone && { target: source.name }),
+        ...(collector.readsSeveral && { asksOthers: true }),
+      },
+    };
   }
 
-  private image(selection: unknown): Pick<WriteEffect, 'image'> {
-    const image = this.text && imageOf(this.text, this.dialect, selection);
-    return image ? { image } : {};
+  private conditions(selection: unknown, source: Source): readonly Conjunction[] {
+    if (!selection) return ANY_ROW;
+    const scope = new Scope();
+    scope.sources.push(source);
+    return new ConditionReader(source, scope, this.dialect, this.maxConjunctions).read(selection);
+  }
+
+  private cutImage(
+    tables: readonly Node[],
+    selection: unknown,
+    { relation }: SingleTarget,
+  ): CutImage | undefined {
+    if (!this.text) return undefined;
+    // A CTE of the table's name would be read in its place.
+    const name = relation.id.split(/[./]/).at(-1)?.toLowerCase();
+    const nameOf = (cte: Node): unknown => identText(nodeAt(cte, 'alias')?.['name'], this.dialect);
+    if (this.ctes.some((cte) => String(nameOf(cte)).toLowerCase() === name)) return undefined;
+    // SQLite does not tell which rows it hit, and need not choose the same ones again.
+    if (this.dialect === 'sqlite' && this.text.tokens.some(({ text }) => text === 'LIMIT')) return undefined;
+    return imageOf(this.text, this.dialect, { tables, selection, ctes: this.withClause });
   }
 }
 

@@ -3,8 +3,8 @@ import type { Effect, RowImage } from '../invalidation/effect.js';
 import type { RegistryCache } from '../invalidation/registry-cache.js';
 import type { SqlDialect } from '../sql/sql.types.js';
 import type { TableFacts, TypeOrmCatalog } from './catalog.js';
-import type { RowImages } from './row-images.js';
-import { bindTo, type Execute } from './statement.js';
+import type { RowReads } from './row-reads.js';
+import { keyCondition, type Execute } from './statement.js';
 import { BINDABLE, imageOfRow, type WritePlan } from './write-plan.js';
 
 interface ForeignKey {
@@ -35,7 +35,7 @@ export class ForeignKeys {
     dataSource: DataSource,
     private readonly catalog: TypeOrmCatalog,
     private readonly registries: RegistryCache,
-    private readonly images: RowImages,
+    private readonly reads: RowReads,
     private readonly dialect: SqlDialect,
   ) {
     for (const metadata of dataSource.entityMetadatas) this.collect(metadata);
@@ -172,8 +172,7 @@ export class ForeignKeys {
     if (isBindable && images?.every((image) => keys.every((key) => image.has(key)))) return images;
     // The statement may hit other rows than a look at them, see `RowImages`.
     if (!source.image || (source.image.asksOthers && this.dialect !== 'sqlite')) return undefined;
-    const bound = source.image.params.map((index) => params[index]);
-    const rows = await this.images.select({ source }, keys, source.image.from, bound, execute);
+    const rows = await this.reads.matching({ source }, keys, params, execute);
     return rows?.map(keyRow);
   }
 
@@ -220,21 +219,15 @@ export class ForeignKeys {
     execute: Execute,
   ): Promise<readonly KeyRow[] | undefined> {
     const params: unknown[] = [];
-    const conditions: string[] = [];
-    for (const parent of parents) {
-      const values = referenced.map((name) => parent.get(name));
-      // A composite key with a NULL part is referenced by nothing.
-      if (values.includes(null)) continue;
-      if (values.includes(undefined)) return undefined;
-      const parts = columns.map(
-        (name, i) => `${this.images.quote(name)} = ${bindTo(params, values[i], this.dialect)}`,
-      );
-      conditions.push(`(${parts.join(' AND ')})`);
-    }
-    if (conditions.length === 0) return [];
-    const from = ` FROM ${child.sqlName} WHERE ${conditions.join(' OR ')}`;
+    // A composite key with a NULL part is referenced by nothing.
+    const keys = parents
+      .map((parent) => referenced.map((name) => parent.get(name)))
+      .filter((values) => !values.includes(null));
+    if (keys.some((values) => values.includes(undefined))) return undefined;
+    if (keys.length === 0) return [];
+    const from = ` FROM ${child.sqlName} WHERE ${keyCondition(columns, keys, params, this.dialect)}`;
     const source = { table: child.id, kind: 'delete', columns: '*', returning: false } as const;
-    const rows = await this.images.select({ source }, [...columns, ...extra], from, params, execute);
+    const rows = await this.reads.select({ source }, [...columns, ...extra], from, params, execute);
     return rows?.map(keyRow);
   }
 }

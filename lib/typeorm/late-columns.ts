@@ -3,8 +3,8 @@ import type { RegistryCache } from '../invalidation/registry-cache.js';
 import type { Changes } from '../invalidation/transaction-frames.js';
 import type { SqlDialect } from '../sql/sql.types.js';
 import type { TableFacts, TypeOrmCatalog } from './catalog.js';
-import { IMAGE_LIMIT, type RowImages } from './row-images.js';
-import { bindTo, quoteName, type Execute } from './statement.js';
+import { IMAGE_LIMIT, type RowReads } from './row-reads.js';
+import { keyCondition, type Execute } from './statement.js';
 import { BINDABLE, imageOfRow } from './write-plan.js';
 
 /**
@@ -19,7 +19,7 @@ export class LateColumns {
   constructor(
     private readonly catalog: TypeOrmCatalog,
     private readonly registries: RegistryCache,
-    private readonly images: RowImages,
+    private readonly reads: RowReads,
     private readonly dialect: SqlDialect,
   ) {}
 
@@ -73,14 +73,9 @@ export class LateColumns {
     const keys = new Map(known.map((image) => [keyOf(image, table), image]));
     if (keys.size === 0 || keys.size > IMAGE_LIMIT) return new Map();
     const params: unknown[] = [];
-    const conditions = [...keys.values()].map((image) => {
-      const parts = primaryColumns.map(
-        (name) => `${quoteName(name, this.dialect)} = ${bindTo(params, image.get(name), this.dialect)}`,
-      );
-      return `(${parts.join(' AND ')})`;
-    });
-    const from = ` FROM ${sqlName} WHERE ${conditions.join(' OR ')}`;
-    const found = (await this.images.look(columns, from, params, execute)) ?? [];
+    const tuples = [...keys.values()].map((image) => primaryColumns.map((name) => image.get(name)));
+    const from = ` FROM ${sqlName} WHERE ${keyCondition(primaryColumns, tuples, params, this.dialect)}`;
+    const found = (await this.reads.look(columns, from, params, execute)) ?? [];
     const rows = found.map((row) => imageOfRow(row, columns, table));
     return new Map(rows.map((row) => [keyOf(row, table), row]));
   }

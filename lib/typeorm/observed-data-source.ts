@@ -25,6 +25,7 @@ import type { Profiles } from './profiles.js';
 import { ReadDoor } from './read-door.js';
 import { rowsCodec } from './rows-codec.js';
 import { RowImages } from './row-images.js';
+import { RowReads } from './row-reads.js';
 import { UpsertImages } from './upsert-images.js';
 import type { VersioningSettings } from '../versioning/version-policy.js';
 import { VersionGuard } from './versioning/version-guard.js';
@@ -270,9 +271,10 @@ async function connectionContext(
 ): Promise<ConnectionContext & { readonly outbox: Outbox | undefined }> {
   const { invalidator, context, cache, instrumentation } = services;
   const { dialect } = catalog;
-  const images = new RowImages(dialect);
-  const foreignKeys = new ForeignKeys(dataSource, catalog, invalidator.registries, images, dialect);
-  const upserts = new UpsertImages(images, foreignKeys, dialect);
+  const reads = new RowReads(dialect);
+  const images = new RowImages(reads, dialect);
+  const foreignKeys = new ForeignKeys(dataSource, catalog, invalidator.registries, reads, dialect);
+  const upserts = new UpsertImages(reads, foreignKeys, dialect);
   const writes = new WriteObserver(catalog, invalidator, images, upserts, foreignKeys);
   const parts = { dataSource, catalog, writes, invalidator, instrumentation };
   return {
@@ -280,7 +282,7 @@ async function connectionContext(
     analyser,
     invalidator,
     writes,
-    late: new LateColumns(catalog, invalidator.registries, images, dialect),
+    late: new LateColumns(catalog, invalidator.registries, reads, dialect),
     outbox: services.outbox && (await openOutbox(services.outbox, parts)),
     context,
     cache,

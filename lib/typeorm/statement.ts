@@ -35,6 +35,22 @@ export function bindTo(params: unknown[], value: unknown, dialect: SqlDialect): 
   return dialect === 'postgres' ? `$${params.length}` : '?';
 }
 
+/** Condition that a row has one of these keys; their values are added to the parameters. */
+export const keyCondition = (
+  columns: readonly string[],
+  keys: readonly (readonly unknown[])[],
+  params: unknown[],
+  dialect: SqlDialect,
+): string =>
+  keys
+    .map((key) => {
+      const parts = columns.map(
+        (name, i) => `${quoteName(name, dialect)} = ${bindTo(params, key[i], dialect)}`,
+      );
+      return `(${parts.join(' AND ')})`;
+    })
+    .join(' OR ');
+
 const MARK = '__cacheops_';
 
 /** Name under which a column that we added to a RETURNING clause comes back. */
@@ -43,15 +59,18 @@ export const returningLabel = (column: string): string => MARK + column;
 /**
  * The statement with our columns added to its RETURNING clause (one is appended where there is none). RETURNING is
  * the last clause in every dialect that has it, so this is a suffix.
+ * @param target name of the statement's table where it names others beside
  */
 export function withReturning(
   sql: string,
   columns: readonly string[],
   has: boolean,
   dialect: SqlDialect,
+  target?: string,
 ): string {
   const quote = (name: string): string => quoteName(name, dialect);
-  const list = columns.map((c) => `${quote(c)} AS ${quote(returningLabel(c))}`).join(', ');
+  const of = target === undefined ? '' : `${quote(target)}.`;
+  const list = columns.map((c) => `${of}${quote(c)} AS ${quote(returningLabel(c))}`).join(', ');
   return `${sql.replace(/[\s;]+$/, '')}${has ? ',' : ' RETURNING'} ${list}`;
 }
 

@@ -2,9 +2,9 @@ import type { Effect } from '../invalidation/effect.js';
 import { canonicalValue } from '../sql/index.js';
 import type { SqlDialect } from '../sql/sql.types.js';
 import type { ForeignKeys } from './foreign-keys.js';
-import type { RowImages } from './row-images.js';
+import type { Row, RowReads } from './row-reads.js';
 import {
-  bindTo,
+  keyCondition,
   quoteName,
   returningLabel,
   stripReturning,
@@ -23,7 +23,6 @@ export interface ObservedUpsert {
   readonly effects: readonly Effect[] | undefined;
 }
 
-type Row = Readonly<Record<string, unknown>>;
 type Label = (column: string) => string;
 
 /** An upsert as it will be run. */
@@ -63,7 +62,7 @@ export class UpsertImages {
   private readonly keys: UniqueKeys;
 
   constructor(
-    private readonly images: RowImages,
+    private readonly reads: RowReads,
     private readonly foreignKeys: ForeignKeys,
     private readonly dialect: SqlDialect,
   ) {
@@ -129,7 +128,7 @@ export class UpsertImages {
     const after = await this.changes(task);
     const affected = before === undefined ? result.affected : lookup.rows + Number(after) - before;
     const { from, params } = lookup;
-    const left = met && (await this.images.look(columns, from, params, execute));
+    const left = met && (await this.reads.look(columns, from, params, execute));
     if (left?.length !== lookup.rows || !this.isProven(task, met ?? [], left, affected))
       return { result, effects: undefined };
     return { result, effects: [...this.sorted(task, met ?? [], left), ...closure] };
@@ -163,19 +162,15 @@ export class UpsertImages {
     if (this.dialect !== 'mysql') {
       // In one order, so that two statements that meet the same rows do not wait for each other.
       const order = lookup.keys[0]?.map(({ name }) => quoteName(name, this.dialect)).join(', ');
-      return this.images.select(target, columns, `${from} ORDER BY ${order}`, params, execute);
+      return this.reads.select(target, columns, `${from} ORDER BY ${order}`, params, execute);
     }
-    const there = await this.images.look(table.primaryColumns, from, params, execute);
+    const there = await this.reads.look(table.primaryColumns, from, params, execute);
     if (!there || there.length === 0) return there;
     const bound = [...params];
-    const keys = there.map((row) => {
-      const parts = table.primaryColumns.map(
-        (name) => `${quoteName(name, this.dialect)} = ${bindTo(bound, row[name], this.dialect)}`,
-      );
-      return `(${parts.join(' AND ')})`;
-    });
+    const tuples = there.map((row) => table.primaryColumns.map((name) => row[name]));
+    const again = keyCondition(table.primaryColumns, tuples, bound, this.dialect);
     // `from` ends with the condition on the keys that the statement gives.
-    return this.images.select(target, columns, `${from} AND (${keys.join(' OR ')})`, bound, execute);
+    return this.reads.select(target, columns, `${from} AND (${again})`, bound, execute);
   }
 
   /** MySQL: whether the count says that no row was changed that was not met. */

@@ -71,7 +71,7 @@ function describeEffect(effect: WriteEffect): string {
     effect.columns === '*' ? [] : effect.columns.map((column) => describeAssignment(column, effect.assigned));
   const where = effect.where ? ` where ${describeConditions(effect.where)}` : '';
   const image = effect.image
-    ? ` image(${effect.image.params.map((i) => `$${i + 1}`).join(',')})`
+    ? ` image(${effect.image.params.map((i) => `$${i + 1}`).join(',')})${effect.image.target === undefined ? '' : ` of ${effect.image.target}`}`
     : ' no image';
   return [effect.kind, effect.table, ...set].join(' ') + where + image + returning;
 }

@@ -522,11 +522,19 @@ export const POSTGRES: readonly RawCase[] = [
   ],
   [
     'with x as (select 1) update film set title = $1 where id = $2',
-    'update film title(=$1) where id=$2 no image',
+    'update film title(=$1) where id=$2 image($2)',
   ],
   [
     'with x as (select id from actor) delete from film where id in (select id from x)',
+    'delete film where any image()',
+  ],
+  [
+    'with film as (select id from actor) delete from film where id in (select id from film)',
     'delete film where any no image',
+  ],
+  [
+    'with x as (select id from actor where id = $1) update film f set title = $2, version = x.id from x where f.id = x.id and f.version = $1 returning x.id',
+    'update film title(=$2) version where version=$1 image($1) of f returning',
   ],
   ['with x as (select 1 as id) insert into film (id) select id from x', 'insert film rows unknown'],
   ['insert into film default values returning *', 'insert film {} returning'],
@@ -556,11 +564,30 @@ export const POSTGRES: readonly RawCase[] = [
     'update film set (title, version) = (select name, 1 from actor where id = $1) where id = $2',
     'update film title version where id=$2 image($2)',
   ],
-  ['update film set title = $1 from actor a where a.id = film.id', 'update film title where any no image'],
+  [
+    'update film set title = $1 from actor a where a.id = film.id',
+    'update film title(=$1) where any image() of film',
+  ],
+  [
+    'update film set title = name from actor a join category c on c.id = a.id, review where a.id = film.id and film.id = $1',
+    'update film title where id=$1 image($1) of film',
+  ],
+  [
+    'update film set title = a.name from (select name, random() as id from actor) a where a.id = film.id',
+    'update film title where any no image',
+  ],
+  [
+    'update film f set title = $1 from film g where g.id = f.version',
+    'update film title(=$1) where any image() of f',
+  ],
   ['update film set title = default where id = 1', 'update film title where id=1 image()'],
   ['delete from film as f where f.id = $1 returning *', 'delete film where id=$1 image($1) returning'],
   ['delete from only film where id = $1', 'delete film where id=$1 image($1)'],
-  ['delete from film using actor a where a.id = film.id', 'delete film where any no image'],
+  ['delete from film using actor a where a.id = film.id', 'delete film where any image() of film'],
+  [
+    'delete from film f using actor a, review r where a.id = f.id and f.version = $2 and a.name = $1',
+    'delete film where version=$2 image($2,$1) of f',
+  ],
   ['delete from film where id = any($1)', 'delete film where id=any($1) image($1)'],
   ['truncate film, actor', 'whole film; whole actor'],
   ['truncate table only public.film restart identity', 'whole film'],
@@ -738,7 +765,7 @@ export const MYSQL: readonly RawCase[] = [
   // Words between the verb and the table
   ['update low_priority film set title = ? where id = ?', 'update film title(=$1) where id=$2 image($2)'],
   ['update low_priority ignore film set title = ?', 'update film title where any image()'],
-  ['with x as (select 1) update ignore film set title = ?', 'update film title where any no image'],
+  ['with x as (select 1) update ignore film set title = ?', 'update film title where any image()'],
   ['delete low_priority quick ignore from film where id = ?', 'delete film where id=$1 image($1)'],
   ['delete ignore f from film f join actor a on a.id = f.id', 'delete film where any no image'],
   [
@@ -828,7 +855,7 @@ export const SQLITE: readonly RawCase[] = [
     'update film title(=$1) where id=$2 image($2) returning',
   ],
   ['update film set title = ?2 where id = ?1', 'update film title(=$2) where id=$1 image($1)'],
-  ['delete from film where rowid in (select 1 limit 1)', 'delete film where any image()'],
+  ['delete from film where rowid in (select 1 limit 1)', 'delete film where any no image'],
   ['pragma foreign_keys = on', 'session'],
   ['pragma table_info("film")', 'session'],
   ['pragma writable_schema = 1', 'opaque: not understood: PRAGMA'],
