@@ -21,6 +21,7 @@ const base = {
     '^(\\.{1,2}/.*)\\.js$': '$1',
     '^nestjs-cacheops$': '<rootDir>/lib/index.ts',
     '^nestjs-cacheops/typeorm$': '<rootDir>/lib/typeorm/index.ts',
+    '^nestjs-cacheops/nunjucks$': '<rootDir>/lib/templates/nunjucks.ts',
   },
   transform: { '^.+\\.ts$': ['@swc/jest', swc] },
 };

@@ -23,9 +23,9 @@ export interface ValueOptions extends RefillOptions {
   readonly tags?: readonly string[] | undefined;
   /**
    * The queries that the factory runs, and the cached values that it reads, are dependencies as well. If there are no
-   * others, a value whose queries cannot all be attributed to tables is not stored. Default `false`.
+   * others, or with `'exact'`, a value whose queries cannot all be attributed to tables is not stored. Default `false`.
    */
-  readonly track?: boolean | undefined;
+  readonly track?: boolean | 'exact' | undefined;
   /**
    * `true`: all callers may be given one and the same value, deeply frozen, which makes a hit in the near cache as
    * cheap as it can be. A value that holds something that cannot be frozen (a date, bytes, a map) is copied all the
@@ -60,6 +60,7 @@ export function policyOf(options: ValueOptions, fallback: number): Policy {
 
 /** Somebody who names dependencies answers for what cannot be found out. */
 export function traceOf({ track = false, deps = [], tags = [] }: ValueOptions): Lookup<never>['trace'] {
+  if (track === 'exact') return track;
   if (!parseBoolean('track', track)) return undefined;
   return deps.length > 0 || tags.length > 0 ? 'known' : 'exact';
 }

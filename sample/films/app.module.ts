@@ -2,6 +2,7 @@ import { Module, StandardSchemaValidationPipe, type DynamicModule } from '@nestj
 import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { CacheOpsModule, RecordModifiedFilter, VersionTokens } from 'nestjs-cacheops';
+import { NunjucksCache } from 'nestjs-cacheops/nunjucks';
 import { EditController } from './editing/edit.controller.js';
 import { EditService } from './editing/edit.service.js';
 import type { Environment } from './environment.js';
@@ -14,6 +15,8 @@ import { MeterInterceptor } from './meter/meter.interceptor.js';
 import { MeterModule } from './meter/meter.module.js';
 import { RequestMeter } from './meter/request-meter.js';
 import { StatementLogger } from './meter/statement-logger.js';
+import { PagesController } from './pages/pages.controller.js';
+import { PagesService } from './pages/pages.service.js';
 import { SeedService } from './seed/seed.service.js';
 import { StatisticsController } from './statistics/statistics.controller.js';
 import { StatisticsService } from './statistics/statistics.service.js';
@@ -49,11 +52,13 @@ export class AppModule {
           versioning: { guard: 'all' },
         }),
       ],
-      controllers: [FilmsController, EditController, StatisticsController],
+      controllers: [FilmsController, EditController, PagesController, StatisticsController],
       providers: [
         CatalogueService,
         EditService,
         FilmsService,
+        NunjucksCache,
+        PagesService,
         StatisticsService,
         SeedService,
         { provide: VersionTokens, useValue: new VersionTokens([formSecret]) },

@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { Test } from '@nestjs/testing';
 import { CacheOpsModule } from 'nestjs-cacheops';
+import { NunjucksCache } from 'nestjs-cacheops/nunjucks';
+import { Shops } from '../../sample/examples/templates.example.js';
 import { Menu } from '../../sample/examples/versioned-cache.example.js';
 
 const ROOT = new URL('../../', import.meta.url);
@@ -46,6 +48,27 @@ describe('docs/versioned-cache.md', () => {
     expect([await html(1), await html(2)]).toEqual(['menu 3', 'menu 2']);
     await menu.allChanged();
     expect([await html(1), await html(2)]).toEqual(['menu 4', 'menu 5']);
+    await app.close();
+  });
+});
+
+describe('docs/templates.md', () => {
+  it('renders fragments once, and some for each customer', async () => {
+    const app = await Test.createTestingModule({
+      imports: [CacheOpsModule.forRoot()],
+      providers: [NunjucksCache, Shops],
+    }).compile();
+    const shops = app.get(Shops);
+    let reads = 0;
+    const prices = async () => [{ name: 'A & B', amount: ++reads }];
+    const page = await shops.page(1, prices);
+    expect(page).toContain('<li>A &amp; B: 1</li>');
+    expect(await shops.page(1, prices)).toBe(page);
+    expect(await shops.page(2, prices)).toContain('<li>A &amp; B: 2</li>');
+    const greetings = [{ id: 1, name: 'Ada' }, { id: 2, name: 'Bob' }, { id: 1, name: 'Eve' }, undefined];
+    const texts = [];
+    for (const user of greetings) texts.push(await shops.greeting(user));
+    expect(texts).toEqual(['Hello, Ada', 'Hello, Bob', 'Hello, Ada', 'Hello, guest']);
     await app.close();
   });
 });

@@ -13,7 +13,7 @@ export const LAYERS = {
   decorators: ['core', 'options'],
   interceptors: ['core', 'invalidation', 'decorators', 'discovery', 'options', 'service', 'versioning'],
   discovery: ['core', 'invalidation', 'decorators'],
-  templates: ['core', 'invalidation'],
+  templates: ['core', 'service'],
   admin: ['core', 'invalidation'],
   cli: ['typeorm'],
   integrations: ['core', 'drivers', 'invalidation'],

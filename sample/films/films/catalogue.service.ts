@@ -7,6 +7,10 @@ import { Director, Distributor, Genre, Rating } from './named.entities.js';
 export class CatalogueService {
   constructor(private readonly dataSource: DataSource) {}
 
+  genres(): Promise<Genre[]> {
+    return this.dataSource.manager.find(Genre, { order: { name: 'ASC' } });
+  }
+
   /** @throws BadRequestException that lists the genres there are */
   async genreId(name: string, manager: EntityManager = this.dataSource.manager): Promise<number> {
     const genre = await manager.findOneBy(Genre, { name });
