@@ -12,7 +12,7 @@ const TIMES = 2;
 const POOL = { poolSize: CLIENTS + 2 };
 
 describe.each(DATABASES)('16 clients and one counter on %s', (kind) => {
-  // SQLite's driver has one connection, on which transactions of several clients are one.
+  // SQLite knows neither level, and its driver has one connection, on which transactions of several clients are one.
   const all: { name: string; level: Level }[] = [
     { name: 'save() alone', level: undefined },
     { name: 'READ COMMITTED', level: 'READ COMMITTED' },
@@ -58,12 +58,19 @@ describe.each(DATABASES)('16 clients and one counter on %s', (kind) => {
     });
     afterAll(() => source.close());
 
-    it('the same test loses updates', async () => {
+    // PostgreSQL refuses the others itself above READ COMMITTED, so that there is nothing to lose.
+    const lossy = levels.filter(({ level }) => !(kind === 'postgres' && level === 'REPEATABLE READ'));
+
+    it.each(lossy)('all are let through, and all but one increment are lost ($name)', async ({ level }) => {
       const { id } = await repo(Counter).save({ value: 0 });
-      const level = kind === 'sqlite' ? undefined : 'READ COMMITTED';
-      const { wins, conflicts } = await round(source.dataSource, id, level);
-      expect([wins, conflicts]).toEqual([CLIENTS, 0]);
+      expect(await round(source.dataSource, id, level)).toEqual({ wins: CLIENTS, conflicts: 0, others: [] });
       expect((await row(Counter, { id })).value).toBe(1);
+    });
+
+    it.each(lossy)('a retry hears of nothing, and increments are lost ($name)', async ({ level }) => {
+      const { id } = await repo(Counter).save({ value: 0 });
+      await incrementAll(source.dataSource, id, level, TIMES);
+      expect((await row(Counter, { id })).value).toBeLessThanOrEqual(1 + CLIENTS * (TIMES - 1));
     });
   });
 });

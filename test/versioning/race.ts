@@ -1,5 +1,5 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import { RecordModifiedError } from '../../lib/index.js';
+import { RecordModifiedError, retryOnConflict } from '../../lib/index.js';
 import { Counter } from './entities.js';
 
 export const CLIENTS = 16;
@@ -54,24 +54,31 @@ export async function round(
   };
 }
 
-/** Each client increments `times` times, and reads again whenever it is refused. */
+/**
+ * Each client increments `times` times, and again what was refused. All have read before anybody writes, so that there
+ * is something to lose.
+ */
 export async function incrementAll(
   dataSource: DataSource,
   id: number,
   level: Level,
   times: number,
 ): Promise<void> {
-  const once = (): Promise<void> =>
-    inside(dataSource, level, async (manager) => {
-      const counter = await manager.findOneByOrFail(Counter, { id });
-      counter.value++;
-      await manager.save(counter);
-    }).catch((error: unknown) => {
-      if (error instanceof RecordModifiedError) return once();
-      throw error;
-    });
+  const barrier = new Barrier(CLIENTS);
+  const increment = (isFirst: boolean): Promise<void> =>
+    retryOnConflict(
+      (attempt) =>
+        inside(dataSource, level, async (manager) => {
+          const counter = await manager.findOneByOrFail(Counter, { id });
+          counter.value++;
+          if (isFirst && attempt === 1) await barrier.arrive();
+          await manager.save(counter);
+        }),
+      // Whoever is refused was overtaken by an increment that is done: nobody is refused more often than there are.
+      { attempts: CLIENTS * times, delay: '1ms', maxDelay: '20ms' },
+    );
   const client = async (): Promise<void> => {
-    for (let i = 0; i < times; i++) await once();
+    for (let i = 0; i < times; i++) await increment(i === 0);
   };
   await Promise.all(Array.from({ length: CLIENTS }, client));
 }
