@@ -1,4 +1,4 @@
-import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
+import { Column, Entity, Index, PrimaryGeneratedColumn, VersionColumn } from 'typeorm';
 
 export const GROUPS = 8;
 export const ROWS_PER_GROUP = 50;
@@ -67,6 +67,13 @@ export class Article {
 
   @Column({ nullable: true, type: Date })
   publishedAt!: Date | null;
+}
+
+/** The same, and a number of its changes, which TypeORM counts with or without a guard. */
+@Entity()
+export class VersionedArticle extends Article {
+  @VersionColumn()
+  version!: number;
 }
 
 /** Always the same rows; `index` counts from 0. */

@@ -1,5 +1,6 @@
 import type { ComparisonFactory } from './comparison.js';
 import { findById, findRows, getOne } from './comparisons/queries.js';
+import { guardedSaves } from './comparisons/guarded-saves.js';
 import { invalidation } from './comparisons/invalidation.js';
 import { pieces } from './comparisons/pieces.js';
 import { saves } from './comparisons/saves.js';
@@ -15,6 +16,7 @@ const ALL: readonly ComparisonFactory[] = [
   getOne,
   invalidation,
   ...saves,
+  ...guardedSaves,
   ...pieces,
 ];
 

@@ -4,7 +4,11 @@ import type { CacheDriver } from '../lib/drivers/cache-driver.interface.js';
 import { GuardedDriver } from '../lib/drivers/guarded.driver.js';
 import { RedisDriver } from '../lib/drivers/redis.driver.js';
 import { ObservedDataSource } from '../lib/typeorm/observed-data-source.js';
-import { cacheServices, type CachedSource } from '../test/support/cached-data-source.js';
+import {
+  cacheServices,
+  type CachedSource,
+  type CachedSourceOptions,
+} from '../test/support/cached-data-source.js';
 import { createDatabase, type DatabaseKind } from '../test/support/databases.js';
 import { CommandCounter, countsOf, StatementCounter } from './counters.js';
 import type { Counts } from './comparison.js';
@@ -62,16 +66,20 @@ export class ArticleDatabase {
   private constructor(
     private readonly options: DataSourceOptions,
     private readonly drop: () => Promise<void>,
+    private readonly entity: typeof Article,
   ) {}
 
-  /** @param durable false: PostgreSQL does not wait for the disk at a commit */
-  static async create(kind: DatabaseKind, durable = true): Promise<ArticleDatabase> {
+  /**
+   * @param durable false: PostgreSQL does not wait for the disk at a commit
+   * @param entity of the articles
+   */
+  static async create(kind: DatabaseKind, durable = true, entity = Article): Promise<ArticleDatabase> {
     const { options, drop } = await createDatabase(kind, {
-      entities: [Article],
+      entities: [entity],
       synchronize: true,
       ...(!durable && { extra: { options: '-c synchronous_commit=off' } }),
     });
-    return new ArticleDatabase(options, drop);
+    return new ArticleDatabase(options, drop, entity);
   }
 
   /** Plain TypeORM, with its own result cache if one is given. */
@@ -86,9 +94,13 @@ export class ArticleDatabase {
   }
 
   /** TypeORM through our doors; without a driver the cache is in memory. */
-  async cached(driver?: CacheDriver, commands?: CommandCounter): Promise<Articles> {
+  async cached(
+    driver?: CacheDriver,
+    commands?: CommandCounter,
+    options: Pick<CachedSourceOptions, 'ops' | 'versioning'> = {},
+  ): Promise<Articles> {
     const { dataSource, statements } = await this.open({});
-    const services = await cacheServices({ ...(driver && { driver }) });
+    const services = await cacheServices({ ...options, ...(driver && { driver }) });
     const observed = await ObservedDataSource.attach(dataSource, 'default', services);
     const { instrumentation } = services;
     return this.keep({
@@ -112,7 +124,7 @@ export class ArticleDatabase {
     const statements = new StatementCounter();
     const options = { ...this.options, ...extra, logging: true, logger: statements } as DataSourceOptions;
     const dataSource = await new DataSource(options).initialize();
-    const repository = dataSource.getRepository(Article);
+    const repository = dataSource.getRepository(this.entity);
     if ((await repository.count()) === 0) {
       await repository.insert(Array.from({ length: ROWS }, (_, index) => articleRow(index)));
     }
@@ -120,7 +132,7 @@ export class ArticleDatabase {
   }
 
   private keep(articles: Omit<Articles, 'repository'>): Articles {
-    const kept = { ...articles, repository: articles.dataSource.getRepository(Article) };
+    const kept = { ...articles, repository: articles.dataSource.getRepository(this.entity) };
     this.opened.push(kept);
     return kept;
   }

@@ -4,7 +4,11 @@ import type { Subject } from 'typeorm/persistence/Subject.js';
 import type { ObservedConnection } from '../connection.js';
 import type { Snapshots } from './snapshots.js';
 
-type Row = readonly [column: ColumnMetadata, value: unknown];
+interface Written {
+  readonly column: ColumnMetadata;
+  readonly old: unknown;
+  readonly now: unknown;
+}
 
 /**
  * TypeORM writes into the entities of a save what the database made of them: keys, versions, dates. If that is rolled
@@ -20,22 +24,25 @@ export function journalled(
   const entities = subjects.flatMap(({ entity, metadata }) => (entity ? [{ entity, metadata }] : []));
   const inTransaction = connection?.frames.active === true;
   const before = inTransaction
-    ? entities.map(({ entity, metadata }) => ({
+    ? entities.map(({ entity, metadata: { columns } }) => ({
         entity,
-        rows: metadata.columns.map((c): Row => [c, valueOf(c, entity)]),
+        columns,
+        values: columns.map((column) => valueOf(column, entity)),
         base: snapshots.of(entity),
       }))
     : [];
   write();
   for (const { entity, metadata } of entities) snapshots.keep(entity, metadata);
   if (!inTransaction) return;
-  const undos = before.map(({ entity, rows, base }) => {
-    const written = rows.filter(([column, old]) => old !== valueOf(column, entity));
-    const now = written.map(([column]): Row => [column, valueOf(column, entity)]);
+  const undos = before.map(({ entity, columns, values, base }) => {
+    const written: Written[] = [];
+    columns.forEach((column, i) => {
+      const now = valueOf(column, entity);
+      if (now !== values[i]) written.push({ column, old: values[i], now });
+    });
     return () => {
-      written.forEach(([column, old], i) => {
-        if (valueOf(column, entity) === now[i]?.[1]) column.setEntityValue(entity, old);
-      });
+      for (const { column, old, now } of written)
+        if (valueOf(column, entity) === now) column.setEntityValue(entity, old);
       snapshots.restore(entity, base);
     };
   });

@@ -19,8 +19,6 @@ export interface ChangedOwners {
   increment(runner: QueryRunner): Promise<void>;
 }
 
-const NONE: ChangedOwners = { subjects: new Set(), increment: () => Promise.resolve() };
-
 /** Rows that are a part of another entity (`owns`): lines of an order, labels of an item. */
 export class OwnedRows {
   /** By the entity of the owned rows; of a many-to-many relation, that of the junction. */
@@ -37,9 +35,12 @@ export class OwnedRows {
     }
   }
 
-  /** The owners of all rows that a save changes; called when it has inserted and not yet updated. */
-  changedBy(executor: SubjectExecutor): ChangedOwners {
-    if (this.owners.size === 0) return NONE;
+  /**
+   * The owners of all rows that a save changes; called when it has inserted and not yet updated.
+   * @returns `undefined` when nothing is owned at all
+   */
+  changedBy(executor: SubjectExecutor): ChangedOwners | undefined {
+    if (this.owners.size === 0) return undefined;
     const subjects = new Set<Subject>();
     const others = new Map<string, () => Promise<readonly Row[]>>();
     for (const member of membersOf(executor)) {

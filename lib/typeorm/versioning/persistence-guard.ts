@@ -1,25 +1,18 @@
 import type { ObjectLiteral } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import type { Subject } from 'typeorm/persistence/Subject.js';
-import type { VersionedOperation } from '../../versioning/record-version.js';
 import { connectionOf } from '../observe-runner.js';
-import type { Conflicts } from './conflicts.js';
+import { ArmedRows, type ArmingParts } from './armed-rows.js';
 import { isConcurrentChange } from './database-refusals.js';
 import { journalled } from './entity-journal.js';
-import type { Expectation, Expectations } from './expectations.js';
-import type { OwnedRows } from './owned-rows.js';
-import type { Snapshots } from './snapshots.js';
+import type { Expectation } from './expectations.js';
+import type { ChangedOwners, OwnedRows } from './owned-rows.js';
 import type { ExecutorGuard, SubjectExecutor } from './subject-executor.js';
 import type { SeenVersion } from './version-columns.js';
-import type { VersionedEntities } from './versioned-entities.js';
 import type { VersionedEntity } from './versioned-entity.js';
 
 /** What a guard of `save`, `remove`, `softRemove` and `recover` works with. */
-export interface GuardParts {
-  readonly entities: VersionedEntities;
-  readonly expectations: Expectations;
-  readonly conflicts: Conflicts;
-  readonly snapshots: Snapshots;
+export interface GuardParts extends ArmingParts {
   readonly owned: OwnedRows;
 }
 
@@ -28,60 +21,49 @@ type Proceed = () => Promise<void>;
 
 /**
  * Stands in front of TypeORM's executor: says for each row which version it must still have, and leaves it to the
- * builders (`guardedWrites`) to put that into the statements that TypeORM makes anyway.
+ * builders (`guardedBuilders`) to put that into the statements that TypeORM makes anyway.
  */
 export class PersistenceGuard implements ExecutorGuard {
-  constructor(private readonly parts: GuardParts) {}
+  private readonly rows: ArmedRows;
+
+  constructor(private readonly parts: GuardParts) {
+    this.rows = new ArmedRows(parts);
+  }
 
   /** TypeORM has nothing to do for a row that it did not find; here that is a conflict. */
   recompute(executor: SubjectExecutor, proceed: () => void): void {
     proceed();
     executor.hasExecutableOperations ||= executor.allSubjects.some(
       (subject) =>
-        (subject.canBeSoftRemoved || subject.canBeRecovered) && this.vanished(subject) !== undefined,
+        (subject.canBeSoftRemoved || subject.canBeRecovered) && this.rows.vanished(subject) !== undefined,
     );
   }
 
-  /** An entity with a version was stored before: inserting it would bring a deleted row back to life. */
-  async executeInsertOperations(executor: SubjectExecutor, proceed: Proceed): Promise<void> {
-    const guarded: [Subject, VersionedEntity][] = [];
-    for (const subject of executor.insertSubjects) {
-      const versioned = this.parts.entities.of(subject.metadata);
-      if (!versioned || !subject.entity || !versioned.isChecked(subject.entity)) continue;
-      this.assertNeverStored(subject, versioned);
-      dropChange(subject, versioned.column);
-      guarded.push([subject, versioned]);
-    }
-    await proceed();
-    for (const [subject, { version }] of guarded) {
-      // What TypeORM reads back goes through the transformer twice.
-      const isRead = executor.options?.reload !== false && !version.column.transformer;
-      if (!isRead) setGenerated(subject, version.column, version.next(undefined));
-    }
+  executeInsertOperations(executor: SubjectExecutor, proceed: Proceed): Promise<void> {
+    return executor.insertSubjects.length > 0 ? this.insert(executor, proceed) : proceed();
   }
 
-  async executeUpdateOperations(executor: SubjectExecutor, proceed: Proceed): Promise<void> {
+  executeUpdateOperations(executor: SubjectExecutor, proceed: Proceed): Promise<void> {
     const owners = this.parts.owned.changedBy(executor);
-    const all = [...new Set([...executor.updateSubjects, ...owners.subjects])];
-    executor.updateSubjects = all.filter((subject) => this.armUpdate(subject, owners.subjects.has(subject)));
-    // TypeORM's own order: nested sets last.
-    const order = (subject: Subject): number => Number(subject.metadata.treeType === 'nested-set');
-    executor.updateSubjects.sort((a, b) => order(a) - order(b));
-    await this.oneByOne(executor, 'updateSubjects', proceed);
-    await owners.increment(executor.queryRunner);
+    return owners || executor.updateSubjects.length > 0 ? this.update(executor, owners, proceed) : proceed();
   }
 
-  async executeRemoveOperations(executor: SubjectExecutor, proceed: Proceed): Promise<void> {
-    for (const subject of executor.removeSubjects) this.arm(subject, 'remove');
-    await this.translated(executor, executor.removeSubjects, proceed);
+  executeRemoveOperations(executor: SubjectExecutor, proceed: Proceed): Promise<void> {
+    return executor.removeSubjects.length > 0 ? this.remove(executor, proceed) : proceed();
   }
 
   executeSoftRemoveOperations(executor: SubjectExecutor, proceed: Proceed): Promise<void> {
-    return this.armedOneByOne(executor, 'softRemoveSubjects', 'softRemove', proceed);
+    const meant = executor.allSubjects.filter(({ canBeSoftRemoved }) => canBeSoftRemoved);
+    return meant.length > 0
+      ? this.armedOneByOne(executor, 'softRemoveSubjects', 'softRemove', meant, proceed)
+      : proceed();
   }
 
   executeRecoverOperations(executor: SubjectExecutor, proceed: Proceed): Promise<void> {
-    return this.armedOneByOne(executor, 'recoverSubjects', 'recover', proceed);
+    const meant = executor.allSubjects.filter(({ canBeRecovered }) => canBeRecovered);
+    return meant.length > 0
+      ? this.armedOneByOne(executor, 'recoverSubjects', 'recover', meant, proceed)
+      : proceed();
   }
 
   updateSpecialColumnsInPersistedEntities(executor: SubjectExecutor, proceed: () => void): void {
@@ -98,18 +80,61 @@ export class PersistenceGuard implements ExecutorGuard {
     journalled(connectionOf(executor.queryRunner), this.parts.snapshots, subjects, proceed);
   }
 
+  private async insert(executor: SubjectExecutor, proceed: Proceed): Promise<void> {
+    const guarded: [Subject, VersionedEntity][] = [];
+    for (const subject of executor.insertSubjects) {
+      const versioned = this.parts.entities.of(subject.metadata);
+      if (!versioned || !subject.entity || !versioned.isChecked(subject.entity)) continue;
+      this.rows.armInsert(subject, versioned);
+      guarded.push([subject, versioned]);
+    }
+    await proceed();
+    for (const [subject, { version }] of guarded) {
+      // What TypeORM reads back goes through the transformer twice.
+      const isRead = executor.options?.reload !== false && !version.column.transformer;
+      if (!isRead) setGenerated(subject, version.column, version.next(undefined));
+    }
+  }
+
+  private async update(
+    executor: SubjectExecutor,
+    owners: ChangedOwners | undefined,
+    proceed: Proceed,
+  ): Promise<void> {
+    const isOwner = (subject: Subject): boolean => owners?.subjects.has(subject) === true;
+    const all = owners
+      ? [...new Set([...executor.updateSubjects, ...owners.subjects])]
+      : executor.updateSubjects;
+    executor.updateSubjects = all.filter((subject) => this.rows.armUpdate(subject, isOwner(subject)));
+    // TypeORM's own order: nested sets last.
+    const order = (subject: Subject): number => Number(subject.metadata.treeType === 'nested-set');
+    executor.updateSubjects.sort((a, b) => order(a) - order(b));
+    await this.oneByOne(executor, 'updateSubjects', proceed);
+    await owners?.increment(executor.queryRunner);
+  }
+
+  private async remove(executor: SubjectExecutor, proceed: Proceed): Promise<void> {
+    const subjects = executor.removeSubjects;
+    for (const subject of subjects) this.rows.arm(subject, 'remove');
+    try {
+      await proceed();
+    } catch (error) {
+      throw await this.explained(error, executor, subjects);
+    }
+  }
+
   private async armedOneByOne(
     executor: SubjectExecutor,
     list: SubjectList,
     operation: 'softRemove' | 'recover',
+    meant: readonly Subject[],
     proceed: Proceed,
   ): Promise<void> {
-    for (const subject of executor.allSubjects) {
-      const isMeant = operation === 'softRemove' ? subject.canBeSoftRemoved : subject.canBeRecovered;
-      const gone = isMeant ? this.vanished(subject) : undefined;
+    for (const subject of meant) {
+      const gone = this.rows.vanished(subject);
       if (gone) throw this.parts.conflicts.error({ ...gone, operation }, 'deleted', null);
     }
-    for (const subject of executor[list]) this.arm(subject, operation);
+    for (const subject of executor[list]) this.rows.arm(subject, operation);
     await this.oneByOne(executor, list, proceed);
   }
 
@@ -124,23 +149,28 @@ export class PersistenceGuard implements ExecutorGuard {
     try {
       for (const subject of subjects) {
         executor[list] = [subject];
-        const expectation = this.first(subject, written);
-        await this.translated(executor, [subject], proceed);
+        const expectation = subjects.length > 1 ? this.first(subject, written) : this.expectationOf(subject);
+        await proceed();
         if (expectation?.seen) this.settle(executor, subject, expectation);
       }
+    } catch (error) {
+      throw await this.explained(error, executor, executor[list]);
     } finally {
       executor[list] = subjects;
     }
   }
 
+  private expectationOf({ identifier }: Subject): Expectation | undefined {
+    return this.parts.expectations.of(identifier);
+  }
+
   /** The same row a second time in one save: it is locked by our own statement, and has our own version. */
   private first(subject: Subject, written: Map<string, SeenVersion['token']>): Expectation | undefined {
-    const { expectations } = this.parts;
-    const expectation = expectations.of(subject.identifier);
+    const expectation = this.expectationOf(subject);
     if (!expectation?.seen) return undefined;
     const key = expectation.versioned.rowKey(expectation.identifier);
     if (written.get(key) === expectation.seen.token) {
-      expectations.set(subject.identifier as ObjectLiteral, { ...expectation, seen: undefined });
+      this.parts.expectations.set(subject.identifier as ObjectLiteral, { ...expectation, seen: undefined });
       return undefined;
     }
     written.set(key, expectation.seen.token);
@@ -162,116 +192,17 @@ export class PersistenceGuard implements ExecutorGuard {
     );
   }
 
-  private async translated(
+  /** What the database itself has refused, as a conflict where it is one. */
+  private async explained(
+    error: unknown,
     executor: SubjectExecutor,
     subjects: readonly Subject[],
-    proceed: Proceed,
-  ): Promise<void> {
-    try {
-      await proceed();
-    } catch (error) {
-      const { expectations, conflicts } = this.parts;
-      const attempts = subjects.flatMap(({ identifier }) => expectations.of(identifier) ?? []);
-      const [attempt] = attempts.filter(({ seen }) => seen);
-      if (!attempt || !isConcurrentChange(error)) throw error;
-      throw (await conflicts.explain(attempt, executor.queryRunner, error)) ?? error;
-    }
+  ): Promise<unknown> {
+    if (!isConcurrentChange(error)) return error;
+    const attempt = subjects.map((subject) => this.expectationOf(subject)).find((each) => each?.seen);
+    if (!attempt) return error;
+    return (await this.parts.conflicts.explain(attempt, executor.queryRunner, error)) ?? error;
   }
-
-  /** @returns false when there is nothing left to write */
-  private armUpdate(subject: Subject, isOwner: boolean): boolean {
-    const versioned = this.parts.entities.of(subject.metadata);
-    if (!versioned) return true;
-    dropChange(subject, versioned.column);
-    const expectation = this.arm(subject, 'save', isOwner);
-    const { entity } = subject;
-    if (!entity || !expectation) return true;
-    const isStale = expectation.seen !== undefined && expectation.before?.token !== expectation.seen.token;
-    if (!isStale && versioned.policy.fields) {
-      const { snapshots } = this.parts;
-      subject.changeMaps = subject.changeMaps.filter(
-        ({ column }) => !column || !snapshots.isUnchanged(entity, column),
-      );
-    }
-    return isStale || isOwner || subject.changeMaps.length > 0;
-  }
-
-  private arm(subject: Subject, operation: VersionedOperation, isOwner = false): Expectation | undefined {
-    const versioned = this.parts.entities.of(subject.metadata);
-    const { identifier, entity, databaseEntity } = subject;
-    if (!versioned || !identifier) return undefined;
-    const before = databaseEntity
-      ? versioned.read(databaseEntity)
-      : subject.databaseEntityLoaded
-        ? null
-        : undefined;
-    // A row that this very save has inserted is nobody else's yet.
-    const seen =
-      entity && !subject.insertedValueSet ? this.expected(versioned, subject, operation) : undefined;
-    const hold =
-      operation === 'save' &&
-      (!versioned.isIncremented(entity) || !(isOwner || versioned.counts(changedProperties(subject))));
-    // A copy: TypeORM puts what it reads back into the identifier.
-    const expectation = {
-      versioned,
-      operation,
-      identifier: { ...identifier },
-      seen,
-      mine: entity,
-      hold,
-      before,
-    };
-    this.parts.expectations.set(identifier, expectation);
-    return expectation;
-  }
-
-  /** @throws RecordModifiedError `missing-version`, or `modified` when another version was asked for */
-  private expected(
-    versioned: VersionedEntity,
-    { entity, identifier }: Subject,
-    operation: VersionedOperation,
-  ): SeenVersion | undefined {
-    const mine = entity as ObjectLiteral;
-    if (!versioned.isChecked(mine)) return undefined;
-    const seen = versioned.read(mine);
-    const asked = versioned.asked(identifier as ObjectLiteral);
-    const attempt = { versioned, operation, identifier: identifier as ObjectLiteral, seen: asked, mine };
-    if (seen && !Number.isNaN(seen.token)) {
-      if (asked && asked.token !== seen.token)
-        throw this.parts.conflicts.error(attempt, 'modified', undefined);
-      return seen;
-    }
-    if (!seen && (asked || versioned.policy.missing === 'skip')) return asked;
-    throw this.parts.conflicts.error(attempt, 'missing-version', undefined);
-  }
-
-  private assertNeverStored(subject: Subject, versioned: VersionedEntity): void {
-    const mine = subject.entity as ObjectLiteral;
-    const seen = (subject.identifier && versioned.asked(subject.identifier)) ?? versioned.read(mine);
-    // Counters begin at 1: a property that is initialised with 0 says nothing.
-    if (!seen || seen.token === 0 || !subject.databaseEntityLoaded) return;
-    const identifier = subject.identifier as ObjectLiteral;
-    throw this.parts.conflicts.error(
-      { versioned, operation: 'save', identifier, seen, mine },
-      'deleted',
-      null,
-    );
-  }
-
-  /** What is known of an entity that was stored once, and whose row TypeORM did not find. */
-  private vanished(subject: Subject): Omit<Expectation, 'operation'> | undefined {
-    const { entity: mine, identifier } = subject;
-    const versioned = this.parts.entities.of(subject.metadata);
-    if (!versioned || !mine || !identifier || !subject.databaseEntityLoaded || subject.databaseEntity)
-      return undefined;
-    const seen = versioned.isChecked(mine) ? versioned.read(mine) : undefined;
-    return seen && { versioned, identifier, seen, mine, hold: false, before: null };
-  }
-}
-
-/** A client's version is never written: TypeORM takes one that differs from the row's for a change. */
-function dropChange(subject: Subject, column: ColumnMetadata): void {
-  subject.changeMaps = subject.changeMaps.filter((change) => change.column !== column);
 }
 
 function setGenerated(
@@ -281,10 +212,3 @@ function setGenerated(
 ): void {
   if (next) column.setEntityValue((subject.generatedMap ??= {}), next.value);
 }
-
-const changedProperties = ({ changeMaps }: Subject): string[] =>
-  changeMaps.flatMap(({ column, relation }) => [
-    ...(column ? [column.propertyPath] : []),
-    ...(relation ? [relation.propertyPath] : []),
-    ...(column?.relationMetadata ? [column.relationMetadata.propertyPath] : []),
-  ]);

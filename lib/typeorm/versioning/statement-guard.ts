@@ -8,7 +8,7 @@ import { metadataOf, type WriteBuilder, type WriteResult } from './write-builder
 import type { VersionedEntities } from './versioned-entities.js';
 import type { VersionedEntity } from './versioned-entity.js';
 import { insertText, returningText, updateText } from './version-texts.js';
-import { verifyRows } from './verify-rows.js';
+import { foundAll, verifyRows } from './verify-rows.js';
 
 /** What the builders' statements are made of, and what is made of their results. */
 export class StatementGuard {
@@ -57,8 +57,10 @@ export class StatementGuard {
     try {
       if (opens) await runner.startTransaction();
       const result = await run();
-      const mine = builder.expressionMap.valuesSet;
-      await verifyRows(expected, result.affected, mine, this.conflicts, runner);
+      if (!foundAll(expected, result.affected)) {
+        const mine = builder.expressionMap.valuesSet;
+        await verifyRows(expected, result.affected, mine, this.conflicts, runner);
+      }
       satisfy(expected, runner);
       if (opens) await runner.commitTransaction();
       return result;

@@ -3,7 +3,19 @@ import type { Conflicts } from './conflicts.js';
 import type { Expectation } from './expectations.js';
 
 /**
- * Compares how many rows a statement found with how many it was for.
+ * Whether a statement found as many rows as it was for.
+ * @param affected `undefined` where the driver does not tell
+ */
+export function foundAll(expected: readonly Expectation[], affected: number | null | undefined): boolean {
+  if (typeof affected !== 'number') return false;
+  const rows = expected.length === 1 ? 1 : new Set(expected.map(rowOf)).size;
+  return affected >= rows;
+}
+
+const rowOf = ({ versioned, identifier }: Expectation): string => versioned.rowKey(identifier);
+
+/**
+ * Looks which row was not as expected, where not all were found.
  * @param affected `undefined` where the driver does not tell
  * @param values what an `update()` was to write
  * @throws RecordModifiedError when a row was not as expected
@@ -16,8 +28,6 @@ export async function verifyRows(
   runner: QueryRunner,
 ): Promise<void> {
   const attempts = expected.map((each) => ({ ...each, mine: each.mine ?? values }));
-  const rows = new Set(attempts.map(({ versioned, identifier }) => versioned.rowKey(identifier)));
-  if (typeof affected === 'number' && affected >= rows.size) return;
   const [first] = attempts;
   if (attempts.length === 1 && first && typeof affected === 'number') {
     const error = await conflicts.explain(first, runner);

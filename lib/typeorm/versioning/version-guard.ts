@@ -45,9 +45,9 @@ export class VersionGuard {
   constructor(private readonly options: VersionGuardOptions) {
     const { dataSource, dialect, settings } = options;
     this.entities = new VersionedEntities(dataSource, dialect, settings);
-    this.turns =
-      dialect === 'sqlite' && this.entities.size > 0 ? new Mutex(createLockScope(() => true)) : undefined;
     this.snapshots = new Snapshots(this.entities);
+    const scope = createLockScope(() => this.runsOthers());
+    this.turns = dialect === 'sqlite' && this.entities.size > 0 ? new Mutex(scope) : undefined;
     this.conflicts = new Conflicts(this.snapshots);
     this.statements = new StatementGuard(dataSource, this.entities, this.expectations, this.conflicts);
   }
@@ -70,6 +70,15 @@ export class VersionGuard {
         ? async () => weaker.run(manager, method as PersistMethod, args, async (inside) => write(inside))
         : async () => write(manager);
     return turns ? turns.run(work) : weaker ? work() : write(manager);
+  }
+
+  /** Whether a save runs code of the application, which may save in turn. */
+  private runsOthers(): boolean {
+    const { entityMetadatas, subscribers } = this.options.dataSource;
+    return (
+      subscribers.some((each) => each !== this.snapshots) ||
+      entityMetadatas.some(({ listeners }) => listeners.length > 0)
+    );
   }
 
   async install(): Promise<void> {

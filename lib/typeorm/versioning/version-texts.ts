@@ -41,7 +41,7 @@ export function insertText(versioned: VersionedEntity, builder: WriteBuilder, cr
   const properties = metadata.columns.filter(({ databaseName }) => written.includes(databaseName));
   const counts =
     versioned.isIncremented(undefined) &&
-    versioned.counts(properties.map(({ propertyPath }) => propertyPath));
+    versioned.counts(() => properties.map(({ propertyPath }) => propertyPath));
   map.onUpdate = { ...onUpdate, ...(overwrite && { overwrite }) };
   if (Array.isArray(valuesSet)) map.valuesSet = valuesSet.map((each: ObjectLiteral) => without(column, each));
   else if (isValues(valuesSet)) map.valuesSet = without(column, valuesSet);
@@ -83,7 +83,7 @@ function valuesOf(
   if (typeof given === 'function' || (given !== undefined && !versioned.isChecked(undefined))) return values;
   const others = given === undefined ? values : without(column, values);
   const hold =
-    expectation?.hold ?? !(versioned.isIncremented(undefined) && versioned.counts(pathsOf(others)));
+    expectation?.hold ?? !(versioned.isIncremented(undefined) && versioned.counts(() => pathsOf(others)));
   if (!hold || versioned.version.kind === 'xmin') return others;
   const name = builder.escape(column.databaseName);
   const copy = { ...others };

@@ -75,15 +75,15 @@ export class VersionedEntity {
   }
 
   /** Whether a change of these properties makes for a new version. The path that TypeORM keeps for a tree does not. */
-  counts(properties: readonly string[]): boolean {
+  counts(properties: () => readonly string[]): boolean {
     const { fields } = this.policy;
-    if (fields) {
-      return properties.some((property) =>
-        fields.some((field) => property === field || property.startsWith(`${field}.`)),
-      );
-    }
     const path = this.metadata.materializedPathColumn?.propertyPath;
-    return properties.length === 0 || properties.some((property) => property !== path);
+    if (!fields && path === undefined) return true;
+    const changed = properties();
+    if (!fields) return changed.length === 0 || changed.some((property) => property !== path);
+    return changed.some((property) =>
+      fields.some((field) => property === field || property.startsWith(`${field}.`)),
+    );
   }
 }
 
