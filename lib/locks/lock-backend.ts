@@ -16,6 +16,7 @@ import type {
 import type { LockInstrumentation, LockOperation } from './lock.instrumentation.js';
 import { checkCapabilities } from './lock.options.js';
 import { PollingLine } from './polling-line.js';
+import { Timeouts } from './timeouts.js';
 import { pause, within } from './within.js';
 
 export interface LockBackendSettings {
@@ -41,10 +42,14 @@ interface Opened {
 
 /** The driver as the lock service uses it: opened when it is needed, never waited for without end. */
 export class LockBackend {
-  #opened: Promise<Opened> | undefined;
+  #opening: Promise<Opened> | undefined;
+  #opened: Opened | undefined;
+  readonly #timeouts: Timeouts;
   #closed = false;
 
-  constructor(private readonly settings: LockBackendSettings) {}
+  constructor(private readonly settings: LockBackendSettings) {
+    this.#timeouts = new Timeouts(settings.clock, settings.scheduler);
+  }
 
   /**
    * @returns the grant, or that the names were not free within `wait`; with `wait: 0` it is one attempt
@@ -59,7 +64,10 @@ export class LockBackend {
       signal?.throwIfAborted();
       const left = deadline - clock.monotonic();
       try {
-        const turn = left > 0 ? await this.#inTurn(request, left, signal) : await this.#once(request);
+        const opened = this.#opened ?? (await this.#open());
+        checkCapabilities(request, opened.driver.capabilities);
+        const turn =
+          left > 0 ? await opened.inTurn(request, { wait: left, signal }) : await this.#once(opened, request);
         if (!turn.granted) return turn;
         if (!signal?.aborted && this.#isValid(turn, request)) return turn;
         // Nobody waits for it any more; or it was over before it was seen, because this process stood still.
@@ -80,9 +88,8 @@ export class LockBackend {
   }
 
   async release(lease: LockLease): Promise<ReleaseOutcome> {
-    const { line } = await this.#open();
     const outcome = await this.#call('release', ({ driver }) => driver.release(lease));
-    line?.nudge(lease.names);
+    this.#opened?.line?.nudge(lease.names);
     return outcome;
   }
 
@@ -93,32 +100,20 @@ export class LockBackend {
 
   async inspect(name: string): Promise<LockState> {
     const { driver } = await this.#open();
-    return within(this.settings.scheduler, this.settings.timeout, driver.inspect(name));
+    return within(this.#timeouts, this.settings.timeout, driver.inspect(name));
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    const opened = await this.#opened?.catch(() => undefined);
+    this.#opened = undefined;
+    const opened = await this.#opening?.catch(() => undefined);
     await opened?.line?.close();
     await opened?.driver.close();
   }
 
-  async #inTurn(
-    request: LockRequest,
-    wait: number,
-    signal: AbortSignal | undefined,
-  ): Promise<LockTurn | LockBusy> {
-    const { driver, inTurn } = await this.#open();
-    checkCapabilities(request, driver.capabilities);
-    return inTurn(request, { wait, signal });
-  }
-
-  async #once(request: LockRequest): Promise<LockTurn | LockBusy> {
-    const { clock, scheduler, timeout } = this.settings;
-    const { driver } = await this.#open();
-    checkCapabilities(request, driver.capabilities);
-    const since = clock.monotonic();
-    const reply = await within(scheduler, timeout, driver.acquire(request));
+  async #once({ driver }: Opened, request: LockRequest): Promise<LockTurn | LockBusy> {
+    const since = this.settings.clock.monotonic();
+    const reply = await within(this.#timeouts, this.settings.timeout, driver.acquire(request));
     return reply.granted ? { ...reply, validUntil: since + request.ttl } : reply;
   }
 
@@ -128,9 +123,9 @@ export class LockBackend {
   }
 
   async #call<T>(operation: LockOperation, run: (opened: Opened) => Promise<T>): Promise<T> {
-    const { scheduler, timeout } = this.settings;
     try {
-      return await within(scheduler, timeout, run(await this.#open()));
+      const opened = this.#opened ?? (await this.#open());
+      return await within(this.#timeouts, this.settings.timeout, run(opened));
     } catch (error) {
       this.#failed(operation, error);
       throw asDriverError(error);
@@ -149,11 +144,12 @@ export class LockBackend {
 
   async #open(): Promise<Opened> {
     if (this.#closed) throw new CacheOpsError('DRIVER', 'the lock service was closed');
-    this.#opened ??= this.settings.open().then((driver) => this.#use(driver));
+    this.#opening ??= this.settings.open().then((driver) => this.#use(driver));
     try {
-      return await this.#opened;
+      this.#opened = await this.#opening;
+      return this.#opened;
     } catch (error) {
-      this.#opened = undefined;
+      this.#opening = undefined;
       throw error;
     }
   }

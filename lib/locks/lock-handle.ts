@@ -121,9 +121,9 @@ export class HeldLock implements LockHandle {
     if (this.#lease.loss) throw this.#lease.loss;
   }
 
-  async #begin(): Promise<LockRelease> {
+  #begin(): Promise<LockRelease> {
     const later = (): void => void this.#end().catch(() => undefined);
-    return this.#parts.afterTransaction(later) ? 'deferred' : this.#end();
+    return this.#parts.afterTransaction(later) ? Promise.resolve('deferred') : this.#end();
   }
 
   async #end(): Promise<ReleaseOutcome> {

@@ -22,11 +22,11 @@ export interface LockInfo {
   readonly waiting: number;
 }
 
-const HOST = hostname().slice(0, 255);
+const HERE = JSON.stringify({ host: hostname().slice(0, 255), pid: process.pid }).slice(0, -1);
 
-/** What is stored beside a lease. */
+/** What is stored beside a lease, as JSON. */
 export const describeHolder = (label: string, now: number): string =>
-  JSON.stringify({ host: HOST, pid: process.pid, since: now, ...(label === '' ? {} : { label }) });
+  `${HERE},"since":${now}${label === '' ? '' : `,"label":${JSON.stringify(label)}`}}`;
 
 /** Reads it back. What somebody else has stored is shown as it is. The owner is a secret, and left out. */
 export function holderInfo({ metadata, mode, fencingToken, remaining }: LockHolder): LockHolderInfo {

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { Observable } from 'rxjs';
 import type { Clock, Scheduler } from '../core/clock.js';
 import { EntityLock } from './entity-lock.js';
@@ -50,6 +50,8 @@ export class LockService {
   private readonly context = new LockContext();
   private readonly backend: LockBackend;
   private readonly monitor: LeaseMonitor;
+  private readonly identity = randomBytes(18).toString('base64url');
+  private owners = 0;
 
   constructor(private readonly parts: LockServiceParts) {
     const { clock, scheduler } = parts;
@@ -171,7 +173,12 @@ export class LockService {
   private requestOf(names: readonly string[], options: ResolvedLockOptions): LockRequest {
     const { mode, limit, ttl, label } = options;
     const metadata = describeHolder(label, this.parts.clock.now());
-    return { names, owner: randomUUID(), mode, limit, ttl, metadata };
+    return { names, owner: this.nextOwner(), mode, limit, ttl, metadata };
+  }
+
+  /** Nobody can guess the first part, and nobody is told it. */
+  private nextOwner(): string {
+    return `${this.identity}_${(this.owners++).toString(36)}`;
   }
 
   private hold(

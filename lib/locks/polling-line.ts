@@ -1,6 +1,7 @@
 import type { Clock, Scheduler } from '../core/clock.js';
 import { MemoryLockDriver } from './drivers/memory.lock-driver.js';
 import type { LockBusy, LockDriver, LockPatience, LockRequest, LockTurn } from './lock-driver.interface.js';
+import { Timeouts } from './timeouts.js';
 import { pause, within } from './within.js';
 
 /** Milliseconds between two attempts of the one who stands first in line: they become rarer. */
@@ -24,6 +25,7 @@ export interface PollingLineSettings {
  */
 export class PollingLine {
   readonly #line: MemoryLockDriver;
+  readonly #timeouts: Timeouts;
   /** Those who are asking, by name. */
   readonly #asking = new Map<string, AbortController>();
 
@@ -32,6 +34,7 @@ export class PollingLine {
     private readonly settings: PollingLineSettings,
   ) {
     this.#line = new MemoryLockDriver(settings);
+    this.#timeouts = new Timeouts(settings.clock, settings.scheduler);
   }
 
   async acquireInTurn(request: LockRequest, { wait, signal }: LockPatience): Promise<LockTurn | LockBusy> {
@@ -60,12 +63,12 @@ export class PollingLine {
     deadline: number,
     signal: AbortSignal | undefined,
   ): Promise<LockTurn | LockBusy> {
-    const { clock, scheduler, timeout } = this.settings;
+    const { clock, timeout } = this.settings;
     for (let rest = FIRST_PAUSE; ; rest = Math.min(rest * GROWTH, LONGEST_PAUSE)) {
       signal?.throwIfAborted();
       const since = clock.monotonic();
       const patience = Math.min(Math.max(deadline - since, SHORTEST_ATTEMPT), timeout);
-      const reply = await within(scheduler, patience, this.driver.acquire(request));
+      const reply = await within(this.#timeouts, patience, this.driver.acquire(request));
       if (reply.granted) return { ...reply, validUntil: since + request.ttl };
       const left = deadline - clock.monotonic();
       if (left <= 0) return reply;

@@ -1,15 +1,13 @@
 // The cases of django-cache-lock's suite (CL-01 ...) and those in which it fails (CL-X01 ...), on every driver.
 import { MemoryLockDriver } from '../../lib/locks/drivers/memory.lock-driver.js';
-import { NO_LOCKABLE_ENTITIES, NO_TRANSACTIONS } from '../../lib/locks/lock.ports.js';
 import { LockBusyError, LockLostError } from '../../lib/locks/lock.errors.js';
-import type { LockDriver } from '../../lib/locks/lock-driver.interface.js';
-import { LockService } from '../../lib/locks/lock.service.js';
-import { systemClock, systemScheduler } from '../../lib/core/clock.js';
+import type { LockService } from '../../lib/locks/lock.service.js';
 import type { LockDriverContract, LockDriverSubject } from '../../lib/testing/lock-driver.contract.js';
 import { DATABASES } from '../support/databases.js';
 import { file } from './subjects/file.js';
 import { memcached } from './subjects/memcached.js';
 import { redis } from './subjects/redis.js';
+import { serviceOver } from './services.js';
 import { sql } from './subjects/sql.js';
 
 const memory: LockDriverContract = {
@@ -20,17 +18,6 @@ const memory: LockDriverContract = {
 };
 const databases = DATABASES.map((kind) => [`SQL on ${kind}`, sql(kind)] as const);
 afterAll(() => Promise.all(databases.map(([, contract]) => contract.drop())));
-
-const serviceOver = (driver: LockDriver): LockService =>
-  new LockService({
-    open: async () => driver,
-    defaults: { ttl: 10_000, wait: 5_000 },
-    timeout: 2_000,
-    entities: NO_LOCKABLE_ENTITIES,
-    transactions: NO_TRANSACTIONS,
-    clock: systemClock,
-    scheduler: systemScheduler,
-  });
 
 describe.each([
   ['memory', memory],

@@ -11,6 +11,7 @@ import { FileLockDriver } from '../../lib/locks/drivers/file.lock-driver.js';
 import { FileRegister } from '../../lib/locks/drivers/file.register.js';
 import type { LockRequest } from '../../lib/locks/lock-driver.interface.js';
 import { ownedName } from '../support/servers/owner.mjs';
+import { request } from './requests.js';
 
 const LOADER = fileURLToPath(new URL('../../tools/typescript.mjs', import.meta.url));
 const child = (script: string, ...args: string[]) =>
@@ -31,16 +32,6 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-let owners = 0;
-const request = (options: Partial<LockRequest> = {}): LockRequest => ({
-  names: ['a'],
-  owner: `owner-${++owners}`,
-  mode: 'exclusive',
-  limit: 1,
-  ttl: 60_000,
-  metadata: '',
-  ...options,
-});
 const tokenOf = async (options?: Partial<LockRequest>): Promise<number> => {
   const asked = request(options);
   const reply = await driver.acquire(asked);

@@ -4,25 +4,14 @@ import { jest } from '@jest/globals';
 import { MemcacheClient } from 'memcache-client';
 import { CacheOpsConfigError } from '../../lib/cacheops.errors.js';
 import { MemcachedLockDriver } from '../../lib/locks/drivers/memcached.lock-driver.js';
-import type { LockRequest } from '../../lib/locks/lock-driver.interface.js';
 import { serverUrl } from '../support/databases.js';
 import { ownServer } from '../support/own-server.js';
 import { uniquePrefix } from '../support/redis.js';
 import type { StartedServer } from '../support/servers/find.mjs';
 import { memcached } from '../support/servers/memcached.mjs';
+import { request } from './requests.js';
 
 const hostOf = (url: string) => new URL(url).host;
-
-let owners = 0;
-const request = (options: Partial<LockRequest> = {}): LockRequest => ({
-  names: ['a'],
-  owner: `owner-${++owners}`,
-  mode: 'exclusive',
-  limit: 1,
-  ttl: 60_000,
-  metadata: '',
-  ...options,
-});
 
 jest.setTimeout(30_000);
 

@@ -3,20 +3,9 @@ import { DataSource, EntitySchema, type DataSourceOptions } from 'typeorm';
 import { CacheOpsConfigError } from '../../lib/cacheops.errors.js';
 import { SqlLockDriver } from '../../lib/locks/drivers/sql.lock-driver.js';
 import { fence } from '../../lib/locks/typeorm/fence.js';
-import type { LockRequest } from '../../lib/locks/lock-driver.interface.js';
 import { cachedSource } from '../support/cached-data-source.js';
 import { createDatabase, DATABASES, type TestDatabase } from '../support/databases.js';
-
-let owners = 0;
-const request = (options: Partial<LockRequest> = {}): LockRequest => ({
-  names: ['a'],
-  owner: `owner-${++owners}`,
-  mode: 'exclusive',
-  limit: 1,
-  ttl: 60_000,
-  metadata: '',
-  ...options,
-});
+import { request } from './requests.js';
 
 const Thing = new EntitySchema<{ id: number }>({
   name: 'Thing',

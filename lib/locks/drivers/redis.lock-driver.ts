@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { CacheOpsError } from '../../cacheops.errors.js';
 import { type Clock, type Scheduler, systemClock, systemScheduler } from '../../core/clock.js';
+import { WriteBatch } from '../../drivers/redis.batch.js';
 import { connectRedis, type RedisConnection, type RedisOption } from '../../drivers/redis.connection.js';
 import { type RedisScript, runScript } from '../../drivers/redis.script.js';
 import type {
@@ -16,14 +17,11 @@ import type {
   ReleaseOutcome,
   RenewOutcome,
 } from '../lock-driver.interface.js';
-import {
-  acquireScript,
-  inspectScript,
-  NO_CHANNEL,
-  type Placing,
-  releaseScript,
-  renewScript,
-} from './redis.lock-scripts.js';
+import { type AcquireGrant, type AcquireRefusal, acquireScript, type Placing } from './redis.lock-acquire.js';
+import { NO_CHANNEL } from './redis.lock-layout.js';
+import { inspectScript, releaseScript, renewScript } from './redis.lock-lease-scripts.js';
+import { Timeouts } from '../timeouts.js';
+import { unlessOver } from '../within.js';
 import { RedisWaiter, RedisWaiters } from './redis.waiters.js';
 import { WakeUps } from './redis.wake-ups.js';
 
@@ -64,6 +62,8 @@ export class RedisLockDriver implements LockDriver {
   readonly #waiters: RedisWaiters;
   readonly #wakeUps: WakeUps;
   readonly #isCluster: boolean;
+  readonly #batch = new WriteBatch();
+  readonly #timeouts: Timeouts;
   #closed = false;
 
   private constructor(
@@ -74,6 +74,7 @@ export class RedisLockDriver implements LockDriver {
   ) {
     this.#isCluster = connection.client.isCluster ?? false;
     this.#waiters = new RedisWaiters(scheduler);
+    this.#timeouts = new Timeouts(clock, scheduler);
     this.#wakeUps = new WakeUps({
       connect: () => connection.subscriber(),
       channel: `${prefix}lock:${randomBytes(9).toString('base64url')}`,
@@ -92,20 +93,23 @@ export class RedisLockDriver implements LockDriver {
     return new RedisLockDriver(await connectRedis(redis), prefix, clock, scheduler);
   }
 
-  acquire(request: LockRequest): Promise<LockGrant | LockBusy> {
-    return this.#attempt(request, { wait: 0, channel: NO_CHANNEL });
+  async acquire(request: LockRequest): Promise<LockGrant | LockBusy> {
+    const reply = await this.#attempt(request, { wait: 0, channel: NO_CHANNEL });
+    return reply.granted
+      ? { granted: true, fencingToken: reply.fencingToken }
+      : { granted: false, retryAfter: reply.retryAfter };
   }
 
   async acquireInTurn(request: LockRequest, { wait, signal }: LockPatience): Promise<LockTurn | LockBusy> {
     signal?.throwIfAborted();
-    const waiter = new RedisWaiter(request.owner, request.names, this.scheduler);
-    const wake = (): void => waiter.wake();
-    signal?.addEventListener('abort', wake);
+    const waiter = new RedisWaiter(request, this.clock, this.scheduler);
+    const wake = signal && ((): void => waiter.wake());
+    if (wake) signal.addEventListener('abort', wake);
     this.#waiters.join(waiter);
     try {
-      return await this.#waitInLine(waiter, request, this.clock.monotonic() + wait, signal);
+      return await this.#waitInLine(waiter, this.clock.monotonic() + wait, signal);
     } finally {
-      signal?.removeEventListener('abort', wake);
+      if (wake) signal.removeEventListener('abort', wake);
       this.#waiters.leave(waiter);
     }
   }
@@ -134,32 +138,52 @@ export class RedisLockDriver implements LockDriver {
 
   async #waitInLine(
     waiter: RedisWaiter,
-    request: LockRequest,
     deadline: number,
     signal: AbortSignal | undefined,
   ): Promise<LockTurn | LockBusy> {
+    const { request } = waiter;
     let hasTriedToListen = false;
     for (;;) {
       const since = this.clock.monotonic();
       const attempt = this.#attempt(request, this.#place(deadline - since));
       const reply = await this.#whileWaiting(attempt, deadline, signal);
-      if (reply?.granted) return { ...reply, validUntil: since + request.ttl };
+      if (reply?.granted) return this.#arrive(waiter, reply, since);
       const left = deadline - this.clock.monotonic();
       if (!reply || signal?.aborted || left <= 0 || this.#closed) return this.#giveUp(request, reply, signal);
+      if (reply.isNew && waiter.isPlaced) this.#waiters.wakeLine(request.names);
+      waiter.refused(reply, since);
       if (!this.#wakeUps.isUp && !hasTriedToListen) {
         hasTriedToListen = true;
         await this.#whileWaiting(this.#wakeUps.open(), deadline, signal);
-      } else {
-        this.#waiters.lookAgain(request.names, (reply.retryAfter ?? 0) + AFTER_THE_END);
-        await waiter.sleep(this.#wakeUps.isUp ? left : Math.min(left, POLL * (0.5 + Math.random())));
+        continue;
       }
+      this.#waiters.stand(waiter, reply.retryAfter + AFTER_THE_END);
+      await waiter.sleep(this.#wakeUps.isUp ? left : Math.min(left, POLL * (0.5 + Math.random())));
+      if (signal?.aborted) return this.#giveUp(request, reply, signal);
+      const taken = waiter.taken();
+      if (taken) return this.#arrive(waiter, { granted: true, wasIdle: false, ...taken }, taken.since);
     }
   }
 
-  /** `<owner>`: it is its turn. `<owner> <ms>`: somebody else's, who has this long to come. */
+  /** @param since monotonic time from which the lease is counted */
+  #arrive(waiter: RedisWaiter, { fencingToken, wasIdle }: AcquireGrant, since: number): LockTurn {
+    const { ttl, names } = waiter.request;
+    this.#waiters.passed(waiter, ttl + AFTER_THE_END);
+    // Nobody in line, where it stood itself: the server has lost the line.
+    if (wasIdle && waiter.isPlaced) this.#waiters.wakeLine(names);
+    return { granted: true, fencingToken, validUntil: since + ttl };
+  }
+
+  /**
+   * - `<owner>`: let it ask.
+   * - `<owner> <ms>`: it is somebody else's turn, who has this long to come.
+   * - `<owner> <token> <time>`: it has the lease, since this time of the server.
+   */
   #hear(text: string): void {
-    const [owner = '', after] = text.split(' ');
-    this.#waiters.wake(owner, after === undefined ? undefined : Number(after) + AFTER_THE_END);
+    const [owner = '', number, at] = text.split(' ');
+    if (at !== undefined) this.#waiters.find(owner)?.handOver(Number(number), Number(at));
+    else if (number !== undefined) this.#waiters.lookAgainFor(owner, Number(number) + AFTER_THE_END);
+    else this.#waiters.find(owner)?.wake();
   }
 
   /** Who does not listen has to show again and again that it is still there. */
@@ -170,11 +194,15 @@ export class RedisLockDriver implements LockDriver {
   }
 
   /** Leaves the line, and lets go of what may have been granted meanwhile; in the background, nobody waits for it. */
-  #giveUp(request: LockRequest, reply: LockBusy | undefined, signal: AbortSignal | undefined): LockBusy {
+  #giveUp(
+    request: LockRequest,
+    reply: AcquireRefusal | undefined,
+    signal: AbortSignal | undefined,
+  ): LockBusy {
     this.release(request).catch(() => undefined);
     signal?.throwIfAborted();
     if (this.#closed) throw new CacheOpsError('DRIVER', 'the lock driver was closed');
-    return reply ?? { granted: false, retryAfter: undefined };
+    return { granted: false, retryAfter: reply?.retryAfter };
   }
 
   /** @returns `undefined` when the time is over or the signal aborts: the server may never answer */
@@ -183,22 +211,15 @@ export class RedisLockDriver implements LockDriver {
     deadline: number,
     signal: AbortSignal | undefined,
   ): Promise<T | undefined> {
-    return new Promise((resolve, reject) => {
-      const over = (): void => resolve(undefined);
-      const cancel = this.scheduler.schedule(deadline - this.clock.monotonic(), over);
-      signal?.addEventListener('abort', over);
-      work.then(resolve, reject).finally(() => {
-        cancel();
-        signal?.removeEventListener('abort', over);
-      });
-    });
+    return unlessOver(this.#timeouts, deadline - this.clock.monotonic(), signal, work);
   }
 
-  #attempt(request: LockRequest, placing: Placing): Promise<LockGrant | LockBusy> {
+  #attempt(request: LockRequest, placing: Placing): Promise<AcquireGrant | AcquireRefusal> {
     return this.#run(acquireScript, { request, ...placing, countsListeners: !this.#isCluster, floor: 0 });
   }
 
   #run<Request, Reply>(script: RedisScript<Request, Reply>, request: Request): Promise<Reply> {
+    this.#batch.open(this.connection.client.stream);
     return runScript(this.connection.client, script, request, this.prefix);
   }
 }

@@ -1,15 +1,67 @@
-import type { Scheduler } from '../../core/clock.js';
+import type { Clock, Scheduler } from '../../core/clock.js';
+import type { LockRequest } from '../lock-driver.interface.js';
+import type { AcquireRefusal } from './redis.lock-acquire.js';
+
+/** A lease that began while its owner waited, as the message says that tells it. */
+interface HandOver {
+  readonly fencingToken: number;
+  /** By the clock of the server. */
+  readonly at: number;
+  /** Monotonic time at which it was heard of. */
+  readonly heard: number;
+}
+
+/** Two clocks drift apart by less than this part of the time between two looks at them. */
+const DRIFT = 1 / 1_000;
+/** Milliseconds: both times of the server have lost their fractions. */
+const ROUNDED = 1;
 
 /** Somebody of this process who stands in line. */
 export class RedisWaiter {
   #wake: (() => void) | undefined;
   #isWoken = false;
+  /** The last refusal, and the monotonic time before it was asked for. */
+  #refused: { readonly since: number; readonly now: number; readonly lastToken: number } | undefined;
+  #handOver: HandOver | undefined;
 
   constructor(
-    readonly owner: string,
-    readonly names: readonly string[],
+    readonly request: LockRequest,
+    private readonly clock: Clock,
     private readonly scheduler: Scheduler,
   ) {}
+
+  /** Whether it stood in line when it last asked. */
+  get isPlaced(): boolean {
+    return this.#refused !== undefined;
+  }
+
+  /** @param since monotonic time before it asked */
+  refused({ now, lastToken }: AcquireRefusal, since: number): void {
+    this.#refused = { since, now, lastToken };
+  }
+
+  /** @param at milliseconds, by the clock of the server */
+  handOver(fencingToken: number, at: number): void {
+    this.#handOver = { fencingToken, at, heard: this.clock.monotonic() };
+    this.wake();
+  }
+
+  /**
+   * The lease that it was handed while it waited, if it was. News of an earlier life of the same owner (it had given
+   * up, and asked again) carry a token that is not greater than that of the last refusal.
+   *
+   * The news may be old: this process stood still. So the lease is counted from the refusal, at a time of the server
+   * and of ours, by the time that has passed on the server since; and never from later than the news.
+   */
+  taken(): { readonly fencingToken: number; readonly since: number } | undefined {
+    const [handOver, refused] = [this.#handOver, this.#refused];
+    if (!handOver || !refused || handOver.fencingToken <= refused.lastToken) return undefined;
+    const passed = (handOver.at - refused.now) * (1 - DRIFT) - ROUNDED;
+    return {
+      fencingToken: handOver.fencingToken,
+      since: Math.min(handOver.heard, refused.since + passed),
+    };
+  }
 
   /** Ends the sleep; if there is none, the next one. */
   wake(): void {
@@ -48,29 +100,38 @@ export class RedisWaiters {
 
   constructor(private readonly scheduler: Scheduler) {}
 
+  /** From now on it hears what its owner is told. */
   join(waiter: RedisWaiter): void {
-    this.#byOwner.set(waiter.owner, waiter);
-    for (const name of waiter.names) {
+    this.#byOwner.set(waiter.request.owner, waiter);
+  }
+
+  /** It stands in line, and the first there looks again after `ms`. */
+  stand(waiter: RedisWaiter, ms: number): void {
+    for (const name of waiter.request.names) {
       const watch = this.#byName.get(name);
       if (watch) watch.waiters.add(waiter);
       else this.#byName.set(name, { waiters: new Set([waiter]), cancel: undefined });
     }
+    this.#lookAgain(waiter.request.names, ms);
   }
 
   leave(waiter: RedisWaiter): void {
-    this.#byOwner.delete(waiter.owner);
-    for (const name of waiter.names) {
+    this.#byOwner.delete(waiter.request.owner);
+    if (!waiter.isPlaced) return;
+    for (const name of waiter.request.names) {
       const watch = this.#byName.get(name);
-      if (!watch) continue;
-      watch.waiters.delete(waiter);
-      if (watch.waiters.size > 0) continue;
+      if (!watch?.waiters.delete(waiter) || watch.waiters.size > 0) continue;
       watch.cancel?.();
       this.#byName.delete(name);
     }
   }
 
-  /** Lets the first in line look again after `ms`. */
-  lookAgain(names: readonly string[], ms: number): void {
+  find(owner: string): RedisWaiter | undefined {
+    return this.#byOwner.get(owner);
+  }
+
+  /** The lease that is in the way of the others now should be over after `ms`. */
+  #lookAgain(names: readonly string[], ms: number): void {
     for (const name of names) {
       const watch = this.#byName.get(name);
       if (!watch) continue;
@@ -79,11 +140,21 @@ export class RedisWaiters {
     }
   }
 
-  /** @param after milliseconds: it is not yet the turn of this owner, but may be then */
-  wake(owner: string, after?: number): void {
+  /** It has the names now: the next ones look again when its lease should be over. */
+  passed(waiter: RedisWaiter, ms: number): void {
+    this.leave(waiter);
+    if (waiter.isPlaced) this.#lookAgain(waiter.request.names, ms);
+  }
+
+  /** It is not yet the turn of this owner, but may be after `ms`. */
+  lookAgainFor(owner: string, ms: number): void {
     const waiter = this.#byOwner.get(owner);
-    if (after === undefined) waiter?.wake();
-    else if (waiter) this.lookAgain(waiter.names, after);
+    if (waiter) this.#lookAgain(waiter.request.names, ms);
+  }
+
+  /** All who wait for one of the names ask again. */
+  wakeLine(names: readonly string[]): void {
+    for (const name of names) this.#byName.get(name)?.waiters.forEach((waiter) => waiter.wake());
   }
 
   wakeAll(): void {
