@@ -2,12 +2,13 @@ import {
   type BeforeApplicationShutdown,
   type DynamicModule,
   Inject,
+  type InjectionToken,
   Module,
   type OnApplicationShutdown,
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
-import { ModulesContainer } from '@nestjs/core';
+import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { CacheOpsFeatureModule, collectFeatureRules } from './cacheops.feature-module.js';
 import {
   type ASYNC_OPTIONS_TYPE,
@@ -21,6 +22,7 @@ import { type CacheOpsOptions, resolveOptions } from './cacheops.options.js';
 import { type CacheOpsRuntime, createRuntime } from './cacheops.runtime.js';
 import { CacheOpsConfigError } from './cacheops.errors.js';
 import { DEFAULT_DATA_SOURCE, dataSourceToken, findDataSources } from './discovery/data-sources.js';
+import { placeFirst } from './interceptors/http/http-cache.interceptor.js';
 import type { EntityRule } from './options/entity-rules.js';
 import { LockService } from './locks/lock.service.js';
 import { CacheOpsService } from './service/cacheops.service.js';
@@ -105,18 +107,29 @@ function wired(definition: DynamicModule, dataSources: CacheOpsModuleExtras['dat
   const tokens = names.flatMap((name) => dataSourceToken(name) ?? []);
   const runtime: Provider = {
     provide: RUNTIME,
-    inject: [RAW_OPTIONS, EXTRAS, ModulesContainer, ...tokens.map((token) => ({ token, optional: true }))],
+    inject: [
+      RAW_OPTIONS,
+      EXTRAS,
+      ModulesContainer,
+      HttpAdapterHost,
+      ApplicationConfig,
+      ...tokens.map((token) => ({ token, optional: true })),
+    ],
     useFactory: async (
       raw: CacheOpsOptions,
       extras: CacheOpsModuleExtras,
       modules: ModulesContainer,
+      host: HttpAdapterHost,
+      config: ApplicationConfig,
       ...found: (object | undefined)[]
     ) => {
       const options = resolveOptions({ ...raw, ...definedOf(extras) });
       const rules = collectFeatureRules(modules, options.ttl, CacheOpsModule);
-      const created = await createRuntime(options, rules, modules);
+      const created = await createRuntime(options, rules, modules, host);
       // Before Nest looks at the methods of anybody.
       created.binder.run();
+      // Other routes would pay for it, so it is there only where it has work.
+      if (created.routes.found) placeFirst(config);
       for (const [i, dataSource] of found.entries()) {
         const name = names[i] as string;
         if (dataSource && isObserved(name, options.dataSources))
@@ -125,36 +138,23 @@ function wired(definition: DynamicModule, dataSources: CacheOpsModuleExtras['dat
       return created;
     },
   };
-  const service: Provider = {
-    provide: CacheOpsService,
-    inject: [RUNTIME],
-    useFactory: (created: CacheOpsRuntime) => created.service,
-  };
-  const locks: Provider = {
-    provide: LockService,
-    inject: [RUNTIME],
-    useFactory: (created: CacheOpsRuntime) => created.locks,
-  };
-  const versionedCache: Provider = {
-    provide: VersionedCache,
-    inject: [RUNTIME],
-    useFactory: (created: CacheOpsRuntime) => created.versionedCache,
-  };
-  const versions: Provider = {
-    provide: RECORD_VERSIONS,
-    inject: [RUNTIME],
-    useFactory: ({ options, sources }: CacheOpsRuntime) => (options.enabled ? sources.versions : null),
-  };
-  const providers = [...(definition.providers ?? []), runtime, service, locks, versionedCache, versions];
-  const exports = [
-    ...(definition.exports ?? []),
-    CacheOpsService,
-    LockService,
-    VersionedCache,
-    RECORD_VERSIONS,
+  const parts = [
+    part(CacheOpsService, (created) => created.service),
+    part(LockService, (created) => created.locks),
+    part(VersionedCache, (created) => created.versionedCache),
+    part(RECORD_VERSIONS, ({ options, sources }) => (options.enabled ? sources.versions : null)),
   ];
+  const providers = [...(definition.providers ?? []), runtime, ...parts];
+  const exports = [...(definition.exports ?? []), ...parts.map(({ provide }) => provide)];
   return { ...definition, providers, exports };
 }
+
+/** A provider of what the runtime consists of. */
+const part = (provide: InjectionToken, of: (runtime: CacheOpsRuntime) => unknown) => ({
+  provide,
+  inject: [RUNTIME],
+  useFactory: of,
+});
 
 const isObserved = (name: string, names: readonly string[] | undefined): boolean =>
   names?.includes(name) ?? true;

@@ -97,7 +97,7 @@ export interface CacheOpsOptions {
   readonly outbox?: boolean | OutboxOptions | undefined;
   /** Locks (`LockService`). They work where `enabled` is `false`, too. */
   readonly locks?: LocksOptions | undefined;
-  /** What cached methods that are given a request may vary by. */
+  /** What cached routes, and cached methods that are given a request, may vary by. */
   readonly http?: HttpOptions | undefined;
   /** Default: Nest's `Logger` with the context `CacheOps`. */
   readonly logger?: CacheOpsLogger | undefined;

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { Logger } from '@nestjs/common';
 import { createLocks } from './cacheops.locks.js';
-import type { ModulesContainer } from '@nestjs/core';
+import type { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { CacheOpsLogger, ResolvedOptions } from './cacheops.options.js';
 import { Cache } from './core/cache.js';
 import { CacheContext } from './core/cache-context.js';
@@ -25,9 +25,12 @@ import type { NearSettings } from './options/near.js';
 import { CacheOpsService } from './service/cacheops.service.js';
 import { NO_RECORD_VERSIONS, type VersionedSources } from './versioning/record-versions.interface.js';
 import { Binder } from './discovery/binder.js';
+import { CachedRoutes } from './interceptors/http/cached-routes.js';
+import type { CachedRouteServices } from './interceptors/http/cached-route.services.js';
 import { CachedMethods } from './service/cached-methods.js';
-import { ChangingMethods } from './service/changing-methods.js';
+import { ChangingMethods, type ChangingMethodServices } from './service/changing-methods.js';
 import { DependencyResolver } from './service/dependency-resolver.js';
+import { ResultNames } from './service/result-names.js';
 import { Values } from './service/values.js';
 import { VersionedCache } from './service/versioned-cache.js';
 
@@ -40,6 +43,7 @@ export interface CacheOpsRuntime {
   readonly locks: LockService;
   readonly versionedCache: VersionedCache;
   readonly binder: Binder;
+  readonly routes: CachedRoutes;
   /** Finishes the invalidations under way, while everything is still open. */
   drain(): Promise<void>;
   /** Finishes the invalidations under way, then lets go of the DataSources and the backend. */
@@ -51,6 +55,7 @@ export async function createRuntime(
   options: ResolvedOptions,
   localRules: readonly ProfileRule[],
   modules: ModulesContainer,
+  host: HttpAdapterHost,
 ): Promise<CacheOpsRuntime> {
   const logger = options.logger ?? new Logger('CacheOps');
   const context = new CacheContext(options.enabled);
@@ -87,8 +92,9 @@ export async function createRuntime(
   const shared = { ...services, driver, values, resolver, model, enabled, ttl };
   const service = new CacheOpsService({ ...shared, outboxes: () => sources.outboxes() });
   const versionedCache = new VersionedCache({ ...services, ttl });
-  const methods = { ...shared, vary: options.http };
-  const binder = new Binder(modules, [new ChangingMethods(methods), new CachedMethods(methods)]);
+  const { http } = options;
+  const binding = { ...shared, vary: http, tells: http.header, adapter: () => host.httpAdapter };
+  const { binder, routes } = createBinder(modules, binding);
   const drain = async (): Promise<void> => {
     await invalidator.drain();
     await sources.drain();
@@ -101,7 +107,17 @@ export async function createRuntime(
     await driver.close();
     context.dispose();
   };
-  return { options, logger, sources, service, locks, versionedCache, binder, drain, close };
+  return { options, logger, sources, service, locks, versionedCache, binder, routes, drain, close };
+}
+
+function createBinder(
+  modules: ModulesContainer,
+  services: CachedRouteServices & ChangingMethodServices,
+): Pick<CacheOpsRuntime, 'binder' | 'routes'> {
+  const names = new ResultNames(services.model);
+  const routes = new CachedRoutes(services, names);
+  const methods = [new ChangingMethods(services), new CachedMethods(services, names)];
+  return { binder: new Binder(modules, [...methods, routes]), routes };
 }
 
 interface Backend {

@@ -56,6 +56,7 @@ export { InvalidateOn } from './decorators/invalidate-on.decorator.js';
 export { Invalidates, NoCache, NoInvalidation } from './decorators/invalidates.decorator.js';
 export type { HttpOptions } from './options/http.js';
 export type { CachedMethod, MethodArguments, MethodNames, MethodResult } from './service/bound-method.js';
+export type { CachedResponses } from './service/cached-responses.js';
 export {
   CacheOpsService,
   type QueryReport,
@@ -128,6 +129,7 @@ export { LockBusyFilter, type LockBusyStatus } from './locks/lock-busy.filter.js
 export { LockService } from './locks/lock.service.js';
 export { MergeConflictError } from './versioning/merge/merge-conflict.error.js';
 export type { ConflictResolver, FieldConflict } from './versioning/merge/three-way.js';
+export { HttpCacheInterceptor } from './interceptors/http/http-cache.interceptor.js';
 export { type Problem, ProblemException } from './interceptors/problem.js';
 export { RecordModifiedFilter } from './interceptors/record-modified.filter.js';
 export type { ShownValues } from './interceptors/shown-values.js';

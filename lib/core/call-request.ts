@@ -7,4 +7,5 @@ export interface CallRequest {
   readonly params?: unknown;
   readonly query?: unknown;
   readonly user?: unknown;
+  readonly session?: unknown;
 }

@@ -38,6 +38,11 @@ export interface Lookup<T> {
    */
   readonly detach?: (() => () => Promise<T>) | undefined;
   /**
+   * The load cannot go on without its caller (it writes to the caller's response): who begins to compute an entry anew
+   * waits for it, and those who come meanwhile are served the old one.
+   */
+  readonly attended?: boolean;
+  /**
    * The entry carries its token list, for readers that do not know all of it: then the entry's list decides, and
    * `dependencies` are the least it must hold.
    */

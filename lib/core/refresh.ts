@@ -36,6 +36,7 @@ export class Refresher {
   async serve<T>(lookup: Lookup<T>, found: Servable<T>, startedAt: number): Promise<T> {
     const { key, codec, refill } = lookup;
     const own = this.start(lookup, found.states);
+    if (own && lookup.attended) return this.attended(found, own);
     if (found.condition === 'early' || !refill?.softTimeout) return found.value;
     const { flights } = this.parts;
     const work = own ?? (flights.find(key, startedAt, found.states) as Promise<Landed<T>> | undefined);
@@ -44,6 +45,12 @@ export class Refresher {
     const landed = await within(work.catch(none), refill.softTimeout, none);
     const copy = landed && ownCopy(landed, codec);
     return copy ? copy.value : found.value;
+  }
+
+  /** The new value, or the one that there is if it cannot be had. */
+  private async attended<T>(found: Servable<T>, work: Promise<Landed<T> | undefined>): Promise<T> {
+    const landed = await work.catch(() => undefined);
+    return landed ? landed.value : found.value;
   }
 
   /** Begins no more, and waits for those under way, but not long. */

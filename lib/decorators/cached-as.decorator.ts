@@ -2,7 +2,7 @@ import { CacheOpsConfigError } from '../cacheops.errors.js';
 import type { Dependency } from '../core/entity-dependency.js';
 import type { AnyArguments, AnyResult, CallContext } from './call-context.js';
 import type { CachedAsOptions, CachedOptions } from './cached-as.options.js';
-import { type CachedRule, defineRule, once } from './method-rules.js';
+import { type CachedRule, defineClassRule, defineRule, once } from './method-rules.js';
 
 /** Dependencies, as a function of the call: entities that import each other may not be there yet. */
 export type DependenciesByCall<A extends readonly unknown[] = AnyArguments, R = AnyResult> = (
@@ -14,8 +14,9 @@ export type DependenciesByCall<A extends readonly unknown[] = AnyArguments, R = 
  * those of the queries that run inside (unless `track: false`). Without names it is exact by those queries alone.
  *
  * On providers, resolvers and handlers of messages the result is cached and calls return a Promise (or an Observable,
- * where the method does). On the route of a controller it is an error at the start. It only leaves a note:
- * `CacheOpsModule` acts upon it, and without the module the method just runs.
+ * where the method does). On a GET or HEAD route the response is cached: guards run, and what else belongs to the route
+ * runs when there is none. On a controller it means all its GET and HEAD routes that say nothing themselves. It only
+ * leaves a note: `CacheOpsModule` acts upon it, and without the module the method just runs.
  *
  * @example @CachedAs(() => [Article, Tag], { ttl: '2m' })
  * @example @CachedAs((ctx) => dep(Article, { categoryId: ctx.args[0] }))
@@ -24,14 +25,14 @@ export type DependenciesByCall<A extends readonly unknown[] = AnyArguments, R = 
 export function CachedAs<A extends readonly unknown[] = AnyArguments, R = AnyResult>(
   dependencies?: DependenciesByCall<A, R>,
   options?: CachedAsOptions<A, R>,
-): MethodDecorator;
+): ClassDecorator & MethodDecorator;
 export function CachedAs<A extends readonly unknown[] = AnyArguments, R = AnyResult>(
   options: CachedAsOptions<A, R>,
-): MethodDecorator;
+): ClassDecorator & MethodDecorator;
 export function CachedAs(
   first?: DependenciesByCall | CachedAsOptions,
   second?: CachedAsOptions,
-): MethodDecorator {
+): ClassDecorator & MethodDecorator {
   const isFunction = typeof first === 'function';
   if (isFunction && /^class\b/.test(Function.prototype.toString.call(first))) {
     throw new CacheOpsConfigError('@CachedAs', `a function that returns it: () => ${first.name}`, first);
@@ -47,14 +48,16 @@ export function CachedAs(
  */
 export function Cached<A extends readonly unknown[] = AnyArguments, R = AnyResult>(
   options?: CachedOptions<A, R>,
-): MethodDecorator;
-export function Cached(options: CachedOptions = {}): MethodDecorator {
+): ClassDecorator & MethodDecorator;
+export function Cached(options: CachedOptions = {}): ClassDecorator & MethodDecorator {
   return cached({ decorator: 'Cached', deps: undefined, options: { ...options, track: false } });
 }
 
-function cached(rule: CachedRule): MethodDecorator {
-  return (target, name, descriptor) =>
+function cached(rule: CachedRule): ClassDecorator & MethodDecorator {
+  return (target: object, name?: string | symbol, descriptor?: PropertyDescriptor) => {
+    if (name === undefined && descriptor === undefined) return defineClassRule(target, rule);
     defineRule(rule.decorator, target, name, descriptor, (rules) =>
       once(rule.decorator, rules, 'cached', rule),
     );
+  };
 }

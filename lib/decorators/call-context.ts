@@ -23,7 +23,7 @@ export interface CallContext<
 > extends ExecutionContext {
   /** The arguments of the method. On a route they are taken from the request, before the pipes. */
   readonly args: A;
-  /** The object whose method is called. */
+  /** The object whose method is called. On a route the controller, of which a request-scoped one has no instance yet. */
   readonly instance: object;
   /** On a route the request of the HTTP platform; otherwise a request among the arguments, if there is one. */
   readonly request: CallRequest | undefined;

@@ -60,6 +60,22 @@ export function ownRules(prototype: object, name: string): MethodRules | undefin
   return Reflect.getOwnMetadata(RULES, prototype, name) as MethodRules | undefined;
 }
 
+const CLASS_RULE = Symbol.for('nestjs-cacheops.class-rule');
+
+/**
+ * Says how the routes of a controller are cached that say nothing themselves.
+ * @throws CacheOpsConfigError when that has been said already
+ */
+export function defineClassRule(target: object, rule: CachedRule): void {
+  if (Reflect.hasOwnMetadata(CLASS_RULE, target))
+    throw new CacheOpsConfigError(`@${rule.decorator}`, 'to stand on a class once', 'a second one');
+  Reflect.defineMetadata(CLASS_RULE, rule, target);
+}
+
+/** What is said about a class, or a class that it extends. */
+export const classRule = (target: object): CachedRule | undefined =>
+  Reflect.getMetadata(CLASS_RULE, target) as CachedRule | undefined;
+
 /** Refuses a second decorator of a kind. */
 export function once<K extends keyof MethodRules>(
   decorator: string,

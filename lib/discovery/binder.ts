@@ -53,9 +53,13 @@ export class Binder {
   }
 
   private consider(module: Module, wrapper: Wrapper, isController: boolean): void {
-    if (wrapper.isAlias || this.followed.has(wrapper) || !this.mayConcern(wrapper)) return;
+    if (wrapper.isAlias || this.followed.has(wrapper)) return;
+    const label = labelOf(module, wrapper);
+    if (!isController && wrapper.metatype && !wrapper.isFactory)
+      for (const binder of this.binders) binder.checkProvider?.(wrapper.metatype as Type, label);
+    if (!this.mayConcern(wrapper)) return;
     this.followed.add(wrapper);
-    this.follow({ wrapper, isController, label: labelOf(module, wrapper) });
+    this.follow({ wrapper, isController, label });
   }
 
   /** What a factory returns is known when it has. */
@@ -102,7 +106,7 @@ export class Binder {
 
   private prototypeFor(place: Place, base: object): object | undefined {
     const names = methodNames(base);
-    const decorated = names.filter(({ name, declaredOn }) => this.concerns(declaredOn, name));
+    const decorated = names.filter((method) => this.concerns(method, base));
     if (decorated.length === 0) return undefined;
     const bindings = new Map(
       decorated.map(({ name, declaredOn }) => [name, this.bind(siteOf(place, base, declaredOn, name))]),
@@ -116,7 +120,7 @@ export class Binder {
     let interceptor: Binding['interceptor'];
     let companion: Binding['companion'];
     for (const binder of this.binders) {
-      if (!binder.concerns(site.declaredOn, site.name)) continue;
+      if (!binder.concerns(site.declaredOn, site.name, site.target)) continue;
       const binding = binder.bind(site, call);
       if (binding.check && this.isStarted) binding.check();
       else if (binding.check) this.checks.push(binding.check);
@@ -128,11 +132,11 @@ export class Binder {
   }
 
   private isDecorated(base: object | null): boolean {
-    return methodNames(base).some(({ name, declaredOn }) => this.concerns(declaredOn, name));
+    return base !== null && methodNames(base).some((method) => this.concerns(method, base));
   }
 
-  private concerns(declaredOn: object, name: string): boolean {
-    return this.binders.some((binder) => binder.concerns(declaredOn, name));
+  private concerns({ declaredOn, name }: Method, base: object): boolean {
+    return this.binders.some((binder) => binder.concerns(declaredOn, name, base.constructor as Type));
   }
 }
 

@@ -1,4 +1,3 @@
-import 'reflect-metadata';
 import type { NestInterceptor } from '@nestjs/common';
 import type { Binding } from './method-binding.js';
 
@@ -66,14 +65,12 @@ function boundMethod(
   Object.setPrototypeOf(bound, original);
   Object.defineProperty(bound, 'name', { value: original.name || name, configurable: true });
   Object.defineProperty(bound, 'length', { value: original.length, configurable: true });
-  if (interceptor) addInterceptor(bound, interceptor);
+  if (interceptor) Object.defineProperty(bound, INTERCEPTOR, { value: interceptor });
   return bound;
 }
 
-/** Nest's key for `@UseInterceptors()`. */
-export const INTERCEPTORS = '__interceptors__';
+const INTERCEPTOR = Symbol('cacheops.interceptor');
 
-function addInterceptor(handler: object, interceptor: NestInterceptor): void {
-  const others = (Reflect.getMetadata(INTERCEPTORS, handler) as unknown[] | undefined) ?? [];
-  Reflect.defineMetadata(INTERCEPTORS, [...others, interceptor], handler);
-}
+/** What runs around a route; `undefined` when nothing does. */
+export const interceptorOf = (handler: object): NestInterceptor | undefined =>
+  (handler as { [INTERCEPTOR]?: NestInterceptor })[INTERCEPTOR];

@@ -25,7 +25,7 @@ export interface MethodSite {
 export interface Binding {
   /** Called instead of the method. */
   readonly call?: ((instance: object, args: unknown[]) => unknown) | undefined;
-  /** Runs around the handler of a route, inside all others. */
+  /** Runs around a route: inside its guards, outside all else. */
   readonly interceptor?: NestInterceptor | undefined;
   /** What `CacheOpsService.for` hands out. */
   readonly companion?: ((instance: object) => object) | undefined;
@@ -35,8 +35,14 @@ export interface Binding {
 
 /** Acts upon what decorators say about methods. */
 export interface MethodBinder {
-  /** Whether a prototype's own method is decorated. */
-  concerns(prototype: object, name: string): boolean;
+  /**
+   * Whether a method is decorated.
+   * @param declaredOn prototype that has it as its own
+   * @param target class whose instances have it
+   */
+  concerns(declaredOn: object, name: string, target: Type): boolean;
+  /** @throws CacheOpsConfigError when what stands on the class of a provider may only stand on a controller */
+  checkProvider?(target: Type, label: string): void;
   /**
    * @param inner what is called so far: the method, or what another binder has made of it
    * @throws CacheOpsConfigError when the decorators contradict each other or the place they stand on

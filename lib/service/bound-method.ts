@@ -6,8 +6,10 @@ import type { CacheSource, Instrumentation } from '../core/instrumentation.js';
 import type { MethodRules } from '../decorators/method-rules.js';
 import type { MethodSite } from '../discovery/method-binding.js';
 import { parseBoolean } from '../options/parse.js';
-import { argumentParts, type CallKeys, checkedKey, type KeyPart, parameterNames } from './call-key.js';
+import { argumentParts, parameterNames } from './call-key.js';
 import type { CallPlan, PlanServices } from './call-plan.js';
+import { tell } from './call-events.js';
+import type { ResultKeys } from './result-keys.js';
 import { MethodCall } from './method-call.js';
 import type { Values } from './values.js';
 import type { WrappedEntry } from './wrapped.js';
@@ -56,7 +58,7 @@ export class BoundMethod {
     private readonly plan: CallPlan,
     private readonly rules: MethodRules,
     private readonly inner: Inner,
-    private readonly keys: CallKeys,
+    private readonly keys: ResultKeys,
     private readonly services: CachedMethodServices,
   ) {
     const { site, options, where } = plan;
@@ -101,11 +103,12 @@ export class BoundMethod {
 
   private async result(call: MethodCall, args: unknown[]): Promise<unknown> {
     const { plan } = this;
+    const { values, instrumentation } = this.services;
     const key = plan.when(call) ? this.key(call) : undefined;
     if (key === undefined) return this.run(call, args);
     let source: CacheSource | undefined;
     let hasRun = false;
-    const value = await this.services.values.getOrSet({
+    const value = await values.getOrSet({
       key,
       label: plan.site.label,
       dependencies: plan.reads(call),
@@ -115,11 +118,12 @@ export class BoundMethod {
       onHit: (from) => (source = from),
       load: () => {
         hasRun = true;
-        this.tell('onMiss', call, { key });
+        tell(plan, instrumentation, 'onMiss', call, { key });
         return this.run(call, args);
       },
     });
-    if (source ?? !hasRun) this.tell('onHit', call.over(this.emitted(value)), { key, source });
+    if (source ?? !hasRun)
+      tell(plan, instrumentation, 'onHit', call.over(this.emitted(value)), { key, source });
     return value;
   }
 
@@ -140,41 +144,13 @@ export class BoundMethod {
     return this.isObservable && Array.isArray(value) ? value.at(-1) : value;
   }
 
-  /** @returns `undefined` when this call must not share results */
   private key(call: MethodCall): string | undefined {
-    const { key } = this.rules;
-    const { site, where, vary } = this.plan;
-    const by = vary.parts(call);
-    if (!by) return undefined;
-    const extra = this.plan.extra(call);
-    const more: KeyPart[] = [...(extra === undefined ? [] : [{ path: 'extra', value: extra }]), ...by];
-    if (typeof key === 'function') {
-      const whole = checkedKey(`${where}: the key`, key(call));
-      return more.length === 0 ? whole : this.keys.of(whole, more);
-    }
-    const own = argumentParts(call.args, this.parameters, this.rules.keyParameters);
-    const parts = [...own, ...more];
-    return key !== undefined && parts.length === 0 ? key : this.keys.of(key ?? site.label, parts);
+    const { keyParameters } = this.rules;
+    return this.keys.of(call, () => argumentParts(call.args, this.parameters, keyParameters));
   }
 
   private sharedKey(call: MethodCall): string {
-    const key = this.key(call);
-    if (key !== undefined) return key;
-    throw new CacheOpsConfigError(
-      `${this.plan.where}: vary`,
-      'what the results vary by: calls with this request are not cached',
-      undefined,
-    );
-  }
-
-  private tell(name: 'onHit' | 'onMiss', call: MethodCall, more: object): void {
-    const callback = this.plan[name];
-    if (!callback) return;
-    try {
-      callback(Object.assign(call.over(call.result), more));
-    } catch (error) {
-      this.services.instrumentation.error(name, error);
-    }
+    return this.keys.shared(this.key(call));
   }
 }
 

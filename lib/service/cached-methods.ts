@@ -2,19 +2,18 @@ import { CacheOpsConfigError } from '../cacheops.errors.js';
 import { type MethodRules, ownRules } from '../decorators/method-rules.js';
 import type { Binding, MethodBinder, MethodSite } from '../discovery/method-binding.js';
 import { BoundMethod, type CachedMethodServices } from './bound-method.js';
-import { CallKeys } from './call-key.js';
 import { CallPlan } from './call-plan.js';
+import type { ResultNames } from './result-names.js';
+import { isRouteSite, rulesAt } from './site-rules.js';
 
 type Inner = (instance: object, args: unknown[]) => unknown;
 
 /** Binds methods with `@CachedAs` or `@Cached`. */
 export class CachedMethods implements MethodBinder {
-  private readonly keys: CallKeys;
-  private readonly owners = new Map<string, object>();
-
-  constructor(private readonly services: CachedMethodServices) {
-    this.keys = new CallKeys(services.model);
-  }
+  constructor(
+    private readonly services: CachedMethodServices,
+    private readonly names: ResultNames,
+  ) {}
 
   concerns(prototype: object, name: string): boolean {
     const rules = ownRules(prototype, name);
@@ -25,43 +24,18 @@ export class CachedMethods implements MethodBinder {
   }
 
   bind(site: MethodSite, inner: Inner): Binding {
-    const rules = ownRules(site.declaredOn, site.name) as MethodRules;
+    if (isRouteSite(site)) return {};
+    const rules = rulesAt(site);
     assertConsistent(site, rules);
-    refuseRoute(site);
     const plan = new CallPlan(site, rules, this.services);
-    this.claim(site, rules.key);
-    const method = new BoundMethod(plan, rules, inner, this.keys, this.services);
+    const keys = this.names.keysOf(plan, rules.key);
+    const method = new BoundMethod(plan, rules, inner, keys, this.services);
     return {
       call: (instance, args) => method.call(instance, args),
       companion: (instance) => method.companion(instance),
       check: () => assertVaries(plan, rules),
     };
   }
-
-  /** Results of different methods must be told apart. */
-  private claim(site: MethodSite, key: MethodRules['key']): void {
-    if (typeof key === 'function') return;
-    const name = key ?? site.label;
-    const owner = this.owners.get(name);
-    if (owner === undefined || owner === site.owner) return void this.owners.set(name, site.owner);
-    throw new CacheOpsConfigError(
-      `@CachedAs on ${site.label}`,
-      'a key of its own',
-      name,
-      'Another method has it. Give them names with @CacheKey("..."), or their providers different tokens',
-    );
-  }
-}
-
-/** What a response may be shared for is not known of a handler's result, so one that is cached would leak. */
-function refuseRoute({ label, isController, handler }: MethodSite): void {
-  if (!isController || !Reflect.hasMetadata('path', handler)) return;
-  throw new CacheOpsConfigError(
-    `@CachedAs on ${label}`,
-    'a method of a provider',
-    'the route of a controller',
-    'Put it on the method of the provider that the route calls',
-  );
 }
 
 /** What contradicts itself is refused, wherever the method stands. */
@@ -80,7 +54,7 @@ export function assertConsistent(site: MethodSite, rules: MethodRules): void {
 }
 
 /** An instance that belongs to a request may know whose it is, and arguments do not say it. */
-function assertVaries({ site, vary, where }: CallPlan, { key }: MethodRules): void {
+export function assertVaries({ site, vary, where }: CallPlan, { key }: MethodRules): void {
   if (!site.isScoped() || vary.isDeclared || typeof key === 'function') return;
   throw new CacheOpsConfigError(
     `${where}: vary`,

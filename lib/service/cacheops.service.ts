@@ -14,6 +14,7 @@ import { dep, type Dependency } from '../core/entity-dependency.js';
 import { companionOf } from '../discovery/bound-prototypes.js';
 import type { CachedMethod, MethodArguments, MethodNames, MethodResult } from './bound-method.js';
 import { CallKeys } from './call-key.js';
+import { type CachedResponses, isOfRoute } from './cached-responses.js';
 import type { DependencyResolver } from './dependency-resolver.js';
 import { policyOf, traceOf, type ValueOptions } from './value-options.js';
 import type { Values } from './values.js';
@@ -108,7 +109,7 @@ export class CacheOpsService {
   /** The stored value, or `undefined`. It is checked against the dependencies that it was stored with. */
   async get<T = unknown>(key: string): Promise<T | undefined> {
     checkKey(key);
-    return (await this.values.get(key)) as T | undefined;
+    return await this.values.get(key);
   }
 
   /**
@@ -157,9 +158,22 @@ export class CacheOpsService {
     method: K,
   ): CachedMethod<MethodArguments<T, K>, MethodResult<T, K>> {
     const companion = companionOf(instance, method);
-    if (companion) return companion as CachedMethod<MethodArguments<T, K>, MethodResult<T, K>>;
     const where = `for(${instance.constructor.name}, '${method}')`;
+    if (companion && !isOfRoute(companion))
+      return companion as CachedMethod<MethodArguments<T, K>, MethodResult<T, K>>;
     throw new CacheOpsConfigError(where, 'a cached method of an instance that Nest made', instance);
+  }
+
+  /**
+   * The stored responses of a route with `@CachedAs` or `@Cached`.
+   * @param controller an instance that Nest made
+   * @throws CacheOpsConfigError when the route is not cached
+   */
+  forRoute<T extends object>(controller: T, method: MethodNames<T>): CachedResponses {
+    const companion = companionOf(controller, method);
+    if (companion && isOfRoute(companion)) return companion;
+    const where = `forRoute(${controller.constructor.name}, '${method}')`;
+    throw new CacheOpsConfigError(where, 'a cached route of a controller that Nest made', controller);
   }
 
   /**

@@ -8,6 +8,7 @@ import { assertConsistent } from './cached-methods.js';
 import { listOf } from './call-plan.js';
 import type { DependencyResolver } from './dependency-resolver.js';
 import { MethodCall } from './method-call.js';
+import { rulesAt } from './site-rules.js';
 
 export interface ChangingMethodServices {
   readonly context: CacheContext;
@@ -30,7 +31,7 @@ export class ChangingMethods implements MethodBinder {
   }
 
   bind(site: MethodSite, inner: Inner): Binding {
-    const rules = ownRules(site.declaredOn, site.name) as MethodRules;
+    const rules = rulesAt(site);
     assertConsistent(site, rules);
     if (!this.services.enabled) return {};
     const { context } = this.services;

@@ -12,11 +12,14 @@ export function routeOf({ originalUrl, url }: Pick<CallRequest, 'originalUrl' | 
   return text === '' ? target.slice(0, at) : `${target.slice(0, at)}?${text}`;
 }
 
-/** Whether the request says who makes it: then what it is answered may be for nobody else. */
-export function hasCredentials({ headers, user }: Pick<CallRequest, 'headers' | 'user'>): boolean {
+/**
+ * Whether the request says who makes it: then what it is answered may be for nobody else. A session says so before it
+ * has a cookie.
+ */
+export function hasCredentials({ headers, user, session }: CallRequest): boolean {
   return (
     headers['authorization'] !== undefined ||
     headers['cookie'] !== undefined ||
-    (user ?? undefined) !== undefined
+    (user ?? session ?? undefined) !== undefined
   );
 }

@@ -25,7 +25,7 @@ export interface Policy extends Pick<Lookup<unknown>, 'ttl' | 'refill' | 'loadTi
 /** One read of a value that is made when it is not there. */
 export type ValueRead<T> = Policy &
   Pick<Lookup<T>, 'key' | 'dependencies' | 'load' | 'trace' | 'late' | 'onHit'> &
-  Partial<Pick<Lookup<T>, 'codec' | 'label'>>;
+  Partial<Pick<Lookup<T>, 'codec' | 'label' | 'attended'>>;
 
 const LABEL = 'value';
 
@@ -62,8 +62,9 @@ export class Values {
     return (payload && this.frozenCodec.decode(payload)) as T;
   }
 
-  get(key: string): Promise<unknown> {
-    return this.services.cache.peek(this.lookup(key));
+  get<T = unknown>(key: string, codec?: Codec<T>): Promise<T | undefined> {
+    const lookup = this.lookup(key);
+    return this.services.cache.peek({ ...lookup, codec: codec ?? (lookup.codec as Codec<T>) });
   }
 
   async set(key: string, dependencies: Dependencies, policy: Policy, value: unknown): Promise<void> {

@@ -61,11 +61,12 @@ export class Vary {
 
   /** Whether answers differ by who asks. */
   get isPersonal(): boolean {
-    return this.has('user') || this.functions.length > 0;
+    return this.has('user') || this.has('tenant') || this.functions.length > 0;
   }
 
-  /** Headers that decide, for the `Vary` header of a response. */
+  /** Headers that decide, for the `Vary` header of a response. Where nothing is said, credentials do. */
   get headers(): readonly string[] {
+    if (!this.isDeclared) return ['Authorization', 'Cookie'];
     const by: Readonly<Record<string, readonly string[]>> = {
       user: ['Authorization', 'Cookie'],
       tenant: [],

@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import { Controller, forwardRef, Get, Inject, Injectable, type Provider, Scope } from '@nestjs/common';
+import { forwardRef, Inject, Injectable, type Provider, Scope } from '@nestjs/common';
 import { ContextIdFactory, REQUEST } from '@nestjs/core';
 import type { TestingModule } from '@nestjs/testing';
 import { Observable, of, firstValueFrom, lastValueFrom, toArray } from 'rxjs';
@@ -654,22 +654,6 @@ describe('options', () => {
     }
     await expect(app([Bad])).rejects.toThrow(message);
   });
-
-  it('the route of a controller is refused: its result may be for one user only', async () => {
-    @Controller()
-    class Routes {
-      @Get('top')
-      @Cached()
-      top(): string {
-        return 'top';
-      }
-    }
-    const started = start({
-      imports: [CacheOpsModule.forRoot({ logger: new KeptLog() })],
-      controllers: [Routes],
-    });
-    await expect(started).rejects.toThrow(/Routes.top: expected a method of a provider/);
-  });
 });
 
 describe('where a decorator cannot stand', () => {
@@ -698,8 +682,10 @@ describe('where a decorator cannot stand', () => {
       return Accessors;
     });
     expected(/Properties.run, which is a property/, () => {
+      const onProperty: PropertyDecorator = (target, name) =>
+        void Reflect.apply(Cached(), undefined, [target, name]);
       class Properties {
-        @(Cached() as PropertyDecorator)
+        @onProperty
         run = (): number => 1;
       }
       return Properties;

@@ -28,6 +28,7 @@ describe('what is accepted', () => {
       locks: { driver: 'memory', ttl: 10_000, wait: 5_000, timeout: 1_000 },
       logger: undefined,
       http: {
+        header: false,
         user: expect.any(Function) as unknown,
         tenant: undefined,
         language: expect.any(Function) as unknown,
