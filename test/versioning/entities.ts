@@ -204,6 +204,26 @@ export class Page {
   parent!: Page | null;
 }
 
+/** One tree, with one root. */
+@Entity()
+@Tree('nested-set')
+export class Chapter {
+  @PrimaryGeneratedColumn()
+  id!: number;
+
+  @Column()
+  name!: string;
+
+  @VersionColumn()
+  version!: number;
+
+  @TreeChildren()
+  children!: Chapter[];
+
+  @TreeParent()
+  parent!: Chapter | null;
+}
+
 /** The column holds a number, the entity a text, and it is not loaded by itself. */
 @Entity()
 export class Odd {
@@ -246,6 +266,7 @@ export const VERSIONED = [
   Video,
   Folder,
   Page,
+  Chapter,
   Odd,
   Plain,
 ];

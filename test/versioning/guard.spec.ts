@@ -2,6 +2,7 @@ import type { ObjectLiteral, RemoveOptions, SaveOptions } from 'typeorm';
 import type { CachedSource } from '../support/cached-data-source.js';
 import { DATABASES } from '../support/databases.js';
 import {
+  Chapter,
   Comment,
   Content,
   Country,
@@ -297,26 +298,34 @@ describe.each(DATABASES)('the guard on %s', (kind) => {
   it.each([
     ['a closure table', Folder],
     ['a materialized path', Page],
+    ['nested sets', Chapter],
   ] as const)('trees: %s', async (_name, entity) => {
-    const trees = source.dataSource.getTreeRepository<Folder | Page>(entity);
-    const root = await trees.save(trees.create({ name: 'root' }));
-    const other = await trees.save(trees.create({ name: 'other' }));
-    const child = await trees.save(trees.create({ name: 'child', parent: root as never }));
+    const trees = source.dataSource.getTreeRepository<Folder | Page | Chapter>(entity);
+    const node = async (name: string, parent?: Folder | Page | Chapter) =>
+      trees.save(trees.create({ name, ...(parent && { parent: parent as never }) }));
+    const path = async (of: Folder | Page | Chapter) => {
+      // Nested sets number all nodes anew, behind the back of entities.
+      const now = await trees.findOneOrFail({ where: { id: of.id }, cache: false });
+      return (await trees.findAncestors(now as never)).map(({ name }) => name).sort();
+    };
+    const root = await node('root');
+    const [left, right] = [await node('left', root), await node('right', root)];
+    const child = await node('child', left);
     const stale = await trees.findOneByOrFail({ id: child.id });
     child.name = 'theirs';
     await trees.save(child);
-    stale.parent = other;
+    expect(child.version).toBe(2);
+    stale.parent = right as never;
     expect(await refusal(trees.save(stale))).toMatchObject({ id: child.id, expected: 1, actual: 2 });
-    const path = await trees.findAncestors(child);
-    expect(path.map(({ name }) => name).sort()).toEqual(['root', 'theirs']);
-    child.parent = other;
+    expect(await path(child)).toEqual(['left', 'root', 'theirs']);
+    child.parent = right as never;
     await trees.save(child);
-    expect((await trees.findAncestors(child as never)).map(({ name }) => name).sort()).toEqual([
-      'other',
-      'theirs',
-    ]);
+    expect(await path(child)).toEqual(['right', 'root', 'theirs']);
+    expect(await rowOf<Folder | Page | Chapter>(entity, { id: child.id })).toMatchObject({ version: 3 });
     expect((await refusal(trees.remove(stale as never))).kind).toBe('modified');
+    expect(await path(child)).toEqual(['right', 'root', 'theirs']);
     await trees.remove(child as never);
+    expect(await trees.findOne({ where: { id: stale.id }, cache: false })).toBeNull();
   });
 
   it('a version with a transformer, that is not selected by itself', async () => {

@@ -35,8 +35,9 @@ export async function round(
   dataSource: DataSource,
   id: number,
   level: Level,
+  clients = CLIENTS,
 ): Promise<{ wins: number; conflicts: number; others: unknown[] }> {
-  const barrier = new Barrier(CLIENTS);
+  const barrier = new Barrier(clients);
   const client = (): Promise<void> =>
     inside(dataSource, level, async (manager) => {
       const counter = await manager.findOneByOrFail(Counter, { id });
@@ -44,11 +45,11 @@ export async function round(
       await barrier.arrive();
       await manager.save(counter);
     });
-  const results = await Promise.allSettled(Array.from({ length: CLIENTS }, client));
+  const results = await Promise.allSettled(Array.from({ length: clients }, client));
   const reasons = results.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
   const conflicts = reasons.filter((reason) => reason instanceof RecordModifiedError);
   return {
-    wins: CLIENTS - reasons.length,
+    wins: clients - reasons.length,
     conflicts: conflicts.length,
     others: reasons.filter((reason) => !(reason instanceof RecordModifiedError)),
   };

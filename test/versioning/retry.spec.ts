@@ -1,11 +1,11 @@
 import { RetryOnConflict, retryOnConflict } from '../../lib/index.js';
 import { cachedSource, type CachedSource } from '../support/cached-data-source.js';
+import { DATABASES } from '../support/databases.js';
 import { Post, VERSIONED } from './entities.js';
 
 const FAST = { delay: 1, maxDelay: 1 };
 
-// On SQLite all share one connection: whose transaction is open cannot be told, and nothing deadlocks.
-describe.each(['postgres', 'mariadb'] as const)('retryOnConflict on %s', (kind) => {
+describe.each(DATABASES)('retryOnConflict on %s', (kind) => {
   let source: CachedSource;
 
   const stored = (): Promise<Post> => {
@@ -20,6 +20,9 @@ describe.each(['postgres', 'mariadb'] as const)('retryOnConflict on %s', (kind) 
   });
   afterAll(() => source.close());
 
+  /** Of SQLite's one connection: the other's edit is a part of the transaction, and is rolled back with it. */
+  const kept = kind === 'sqlite' ? 0 : 1;
+
   it('repeats a whole transaction, which reads again', async () => {
     const post = await stored();
     let tries = 0;
@@ -31,9 +34,30 @@ describe.each(['postgres', 'mariadb'] as const)('retryOnConflict on %s', (kind) 
       });
     }, FAST);
     expect(tries).toBe(2);
-    expect(await current(post)).toMatchObject({ likes: 6, version: 3 });
+    expect(await current(post)).toMatchObject({ likes: 5 * kept + 1, version: 2 + kept });
   });
 
+  it('@RetryOnConflict repeats a method of a service', async () => {
+    const post = await stored();
+    class Likes {
+      tries = 0;
+
+      @RetryOnConflict(FAST)
+      async add(count: number): Promise<number> {
+        return source.dataSource.transaction(async (manager) => {
+          const mine = await manager.findOneByOrFail(Post, { id: post.id });
+          if (this.tries++ === 0) await source.dataSource.manager.update(Post, { id: post.id }, { likes: 5 });
+          return (await manager.save(Object.assign(mine, { likes: mine.likes + count }))).likes;
+        });
+      }
+    }
+    const likes = new Likes();
+    expect(await likes.add(3)).toBe(5 * kept + 3);
+    expect(likes.tries).toBe(2);
+  });
+
+  // On SQLite all share one connection: whose transaction is open cannot be told, and nothing deadlocks.
+  if (kind === 'sqlite') return;
   it.each([
     ['save()', (manager, post) => manager.save(Object.assign(post, { title: 'mine' }))],
     ['update()', (manager, { id }) => manager.update(Post, { id, version: 1 }, { title: 'mine' })],
@@ -91,25 +115,6 @@ describe.each(['postgres', 'mariadb'] as const)('retryOnConflict on %s', (kind) 
     expect(arrived).toBe(3);
     expect([(await current(a)).likes, (await current(b)).likes]).toEqual([2, 2]);
   }, 60_000);
-
-  it('@RetryOnConflict repeats a method of a service', async () => {
-    const post = await stored();
-    class Likes {
-      tries = 0;
-
-      @RetryOnConflict(FAST)
-      async add(count: number): Promise<number> {
-        return source.dataSource.transaction(async (manager) => {
-          const mine = await manager.findOneByOrFail(Post, { id: post.id });
-          if (this.tries++ === 0) await source.dataSource.manager.update(Post, { id: post.id }, { likes: 5 });
-          return (await manager.save(Object.assign(mine, { likes: mine.likes + count }))).likes;
-        });
-      }
-    }
-    const likes = new Likes();
-    expect(await likes.add(3)).toBe(8);
-    expect(likes.tries).toBe(2);
-  });
 
   if (kind !== 'postgres') return;
   it('repeats a transaction that the database could not serialize, and refuses to inside it', async () => {

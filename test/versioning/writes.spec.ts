@@ -226,6 +226,30 @@ describe.each(DATABASES)('other writes on %s', (kind) => {
     }
   });
 
+  it("guard: 'listed' leaves entities alone that nobody has named", async () => {
+    const listed = await guardedSource(kind, {
+      versioning: { guard: 'listed', entities: { Country: true, 'St*': { missing: 'skip' } } },
+    });
+    try {
+      const [posts, countries, stock] = [
+        listed.dataSource.getRepository(Post),
+        listed.dataSource.getRepository(Country),
+        listed.dataSource.getRepository(Stock),
+      ];
+      const { id } = await posts.save({ title: 'first' });
+      await posts.update({ id }, { title: 'theirs' });
+      await posts.save({ id, title: 'not guarded', version: 1 });
+      await countries.save({ code: 'NL', name: 'a' });
+      await countries.update({ code: 'NL' }, { name: 'theirs' });
+      expect((await refusal(countries.save({ code: 'NL', name: 'b', version: 1 }))).actual).toBe(2);
+      await stock.save({ shop: 1, sku: 'a', amount: 1 });
+      await stock.save({ shop: 1, sku: 'a', amount: 2 });
+      expect((await refusal(stock.save({ shop: 1, sku: 'a', amount: 3, revision: 1 }))).actual).toBe(2);
+    } finally {
+      await listed.close();
+    }
+  });
+
   it('a conflict shows the row of the database, and what comes from the cache is guarded alike', async () => {
     const { id } = await post();
     const [first, hit] = await copies(Post, { id });
@@ -240,10 +264,10 @@ describe.each(DATABASES)('other writes on %s', (kind) => {
   });
 });
 
-it('two DataSources, one guarded', async () => {
+it.each(DATABASES)('two DataSources on %s, one guarded', async (kind) => {
   const [guarded, plain] = [
-    await guardedSource('sqlite'),
-    await guardedSource('sqlite', { versioning: undefined, entities: VERSIONED }),
+    await guardedSource(kind),
+    await guardedSource(kind, { versioning: undefined, entities: VERSIONED }),
   ];
   const stale = async (source: CachedSource): Promise<unknown> => {
     const posts = source.dataSource.getRepository(Post);
