@@ -99,6 +99,36 @@ describe('what is accepted', () => {
     ]);
   });
 
+  it('reads the rules of versions, and leaves out what they do not say', () => {
+    const defaults = { guard: 'all', missing: 'require', base: false, entities: [] };
+    expect(resolveOptions({ versioning: {} }).versioning).toEqual(defaults);
+    const { versioning } = resolveOptions({
+      versioning: {
+        guard: 'listed',
+        entities: [
+          ['Draft', false],
+          [Article, { missing: 'skip', fields: ['title'], owns: ['tags'], kind: 'xmin', base: true }],
+          ['*', true],
+        ],
+      },
+    });
+    expect(versioning).toEqual({
+      ...defaults,
+      guard: 'listed',
+      entities: [
+        { entity: 'Draft', policy: false },
+        {
+          entity: Article,
+          policy: { missing: 'skip', fields: ['title'], owns: ['tags'], kind: 'xmin', base: true },
+        },
+        { entity: '*', policy: {} },
+      ],
+    });
+    expect([versioning, versioning?.entities, versioning?.entities[1]?.policy].every(Object.isFrozen)).toBe(
+      true,
+    );
+  });
+
   it('is frozen', () => {
     const options = resolveOptions({ entities: { Article: { ops: 'get' } }, dataSources: ['default'] });
     const parts: unknown[] = [
@@ -159,6 +189,66 @@ describe('what is refused', () => {
       /Did you mean ops\?/,
     ],
     ['ttl of a profile', { entities: { A: { ttl: 'x' } } }, 'entities.A.ttl', /got "x"/],
+    ['versioning: true', { versioning: true }, 'versioning', /an object, got true/],
+    ['an unknown key', { versioning: { gaurd: 'all' } }, 'versioning.gaurd', /Did you mean guard\?/],
+    ['guard: none', { versioning: { guard: 'none' } }, 'versioning.guard', /"all" or "listed", got "none"/],
+    ['missing: warn', { versioning: { missing: 'warn' } }, 'versioning.missing', /"require" or "skip"/],
+    ['base: yes', { versioning: { base: 'yes' } }, 'versioning.base', /true or false, got "yes"/],
+    [
+      'a list of names',
+      { versioning: { entities: ['Article'] } },
+      'versioning.entities[0]',
+      /\[entity, value\]/,
+    ],
+    ['entities: text', { versioning: { entities: 'Article' } }, 'versioning.entities', /an object by entity/],
+    [
+      'a policy of text',
+      { versioning: { entities: { A: 'skip' } } },
+      'versioning.entities.A',
+      /a policy such as/,
+    ],
+    [
+      'an unknown key of a policy',
+      { versioning: { entities: { A: { field: ['x'] } } } },
+      'versioning.entities.A.field',
+      /Did you mean fields\?/,
+    ],
+    [
+      'an unknown kind',
+      { versioning: { entities: { A: { kind: 'rowversion' } } } },
+      'versioning.entities.A.kind',
+      /"column" or .* got "rowversion"/,
+    ],
+    [
+      'no fields',
+      { versioning: { entities: { A: { fields: [] } } } },
+      'versioning.entities.A.fields',
+      /a list of/,
+    ],
+    [
+      'fields: text',
+      { versioning: { entities: { A: { fields: 'x' } } } },
+      'versioning.entities.A.fields',
+      /got "x"/,
+    ],
+    [
+      'an empty path',
+      { versioning: { entities: { A: { owns: [''] } } } },
+      'versioning.entities.A.owns',
+      /a list of/,
+    ],
+    [
+      'missing of a policy',
+      { versioning: { entities: { A: { missing: null } } } },
+      'versioning.entities.A.missing',
+      /"require" or "skip"/,
+    ],
+    [
+      'base of a policy',
+      { versioning: { entities: { A: { base: 1 } } } },
+      'versioning.entities.A.base',
+      /got 1/,
+    ],
     ['a rule that is no tuple', { entities: [Article] }, 'entities[0]', /\[entity, value\]/],
     ['a rule of nothing', { entities: [[undefined, {}]] }, 'entities[0][0]', /an entity class/],
     [
