@@ -25,7 +25,10 @@ export interface CallContext<
   readonly args: A;
   /** The object whose method is called. On a route the controller, of which a request-scoped one has no instance yet. */
   readonly instance: object;
-  /** On a route the request of the HTTP platform; otherwise a request among the arguments, if there is one. */
+  /**
+   * On a route the request of the HTTP platform; otherwise a request among the arguments, if there is one, or in a
+   * context (`req`, `request`).
+   */
   readonly request: CallRequest | undefined;
   /** What the method returned (an Observable: what it emitted last), where the call is over; otherwise `undefined`. */
   readonly result: R;

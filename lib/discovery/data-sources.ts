@@ -40,15 +40,15 @@ function nameOf(token: InjectionToken): string {
   return text.endsWith(SUFFIX) && text !== SUFFIX ? text.slice(0, -SUFFIX.length) : text;
 }
 
+const METHODS = ['createQueryRunner', 'createQueryBuilder', 'initialize'] as const;
+
 /** By its looks: an application may have another copy of typeorm than this package. */
 function isDataSource(value: unknown): value is object {
-  const candidate = value as Partial<
-    Record<'createQueryRunner' | 'createQueryBuilder' | 'initialize', unknown>
-  > | null;
-  return (
-    typeof candidate === 'object' &&
-    typeof candidate?.createQueryRunner === 'function' &&
-    typeof candidate.createQueryBuilder === 'function' &&
-    typeof candidate.initialize === 'function'
-  );
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    return METHODS.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
+  } catch {
+    // A proxy that has nothing behind it outside of a request (nestjs-cls).
+    return false;
+  }
 }

@@ -5,6 +5,7 @@ import type { EntityModel } from '../core/entity-model.js';
 import type { CacheSource, Instrumentation } from '../core/instrumentation.js';
 import type { MethodRules } from '../decorators/method-rules.js';
 import type { MethodSite } from '../discovery/method-binding.js';
+import { isResolver } from '../discovery/resolvers.js';
 import { parseBoolean } from '../options/parse.js';
 import { argumentParts, parameterNames } from './call-key.js';
 import type { CallPlan, PlanServices } from './call-plan.js';
@@ -53,6 +54,7 @@ type Inner = (instance: object, args: unknown[]) => unknown;
 export class BoundMethod {
   private readonly parameters: readonly string[];
   private readonly isObservable: boolean;
+  private readonly isResolver: boolean;
 
   constructor(
     private readonly plan: CallPlan,
@@ -63,6 +65,7 @@ export class BoundMethod {
   ) {
     const { site, options, where } = plan;
     this.parameters = parameterNames(site.handler);
+    this.isResolver = isResolver(site.handler);
     const told = options.observable;
     this.isObservable =
       told === undefined ? returnsObservable(site) : parseBoolean(`${where}: observable`, told);
@@ -70,7 +73,7 @@ export class BoundMethod {
 
   call(instance: object, args: unknown[]): unknown {
     if (!this.services.enabled) return this.inner(instance, args);
-    const call = new MethodCall(this.plan.site, instance, args);
+    const call = this.callOf(instance, args);
     if (!this.isObservable) return this.result(call, args);
     return new Observable((subscriber) =>
       from(this.result(call, args))
@@ -81,7 +84,7 @@ export class BoundMethod {
 
   companion(instance: object): CachedMethod<unknown[], unknown> {
     const { values } = this.services;
-    const callOf = (args: unknown[]): MethodCall => new MethodCall(this.plan.site, instance, args);
+    const callOf = (args: unknown[]): MethodCall => this.callOf(instance, args);
     const keyOf = (args: unknown[]): string => this.sharedKey(callOf(args));
     return {
       invalidate: (...args) => values.delete(keyOf(args)),
@@ -99,6 +102,12 @@ export class BoundMethod {
         };
       },
     };
+  }
+
+  /** What the method does not declare it does not look at. */
+  private callOf(instance: object, args: readonly unknown[]): MethodCall {
+    const known = this.isResolver ? args.slice(0, this.parameters.length) : args;
+    return new MethodCall(this.plan.site, instance, known);
   }
 
   private async result(call: MethodCall, args: unknown[]): Promise<unknown> {

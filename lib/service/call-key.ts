@@ -79,7 +79,7 @@ export function parameterNames(fn: (...args: never[]) => unknown): readonly stri
   let name = '';
   for (const char of list) {
     if (depth === 0 && (char === ',' || char === ')')) {
-      names.push(/^\s*([\w$]+)/.exec(name)?.[1] ?? '');
+      if (char === ',' || name.trim() !== '') names.push(/^\s*([\w$]+)/.exec(name)?.[1] ?? '');
       name = '';
       if (char === ')') break;
     } else {

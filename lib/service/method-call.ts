@@ -19,7 +19,11 @@ export class MethodCall implements CallContext {
   }
 
   get request(): CallRequest | undefined {
-    return (this.args as readonly unknown[]).find(isRequest);
+    for (const each of this.args as readonly unknown[]) {
+      const found = requestIn(each);
+      if (found) return found;
+    }
+    return undefined;
   }
 
   /** The same call when it is over. */
@@ -70,6 +74,14 @@ export class MethodCall implements CallContext {
   private at<T>(index: number): T {
     return this.args[index] as T;
   }
+}
+
+/** A value that is a request, or that carries one as the contexts of GraphQL do. */
+function requestIn(value: unknown): CallRequest | undefined {
+  if (isRequest(value)) return value;
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { req, request } = value as Partial<Record<'req' | 'request', unknown>>;
+  return [req, request].find(isRequest);
 }
 
 /** A request of Express, Fastify or Node itself. */
