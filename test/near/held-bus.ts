@@ -13,21 +13,34 @@ export class HeldBus implements BusSource {
   readonly held: (readonly Token[])[] = [];
   validUntil = Infinity;
   maxLag: number | undefined;
+  readonly joined: Promise<void>;
   #listener: BusListener | undefined;
+  #opened: InvalidationBus | undefined;
+  #joined: () => void = () => undefined;
+  #waiting: { readonly token: Token; readonly arrived: () => void } | undefined;
 
-  constructor(private readonly source: BusSource) {}
+  constructor(private readonly source: BusSource) {
+    this.joined = new Promise((resolve) => (this.#joined = resolve));
+  }
 
   openBus(listener: BusListener, options: BusOptions): InvalidationBus {
     this.#listener = listener;
     this.maxLag = options.maxLag;
     const bus = this.source.openBus(
       {
-        joined: () => listener.joined(),
-        invalidated: (tokens) => void this.held.push(tokens),
+        joined: () => {
+          listener.joined();
+          this.#joined();
+        },
+        invalidated: (tokens) => {
+          this.held.push(tokens);
+          if (this.#waiting && tokens.includes(this.#waiting.token)) this.#waiting.arrived();
+        },
         lost: (reason) => listener.lost(reason),
       },
       options,
     );
+    this.#opened = bus;
     const validUntil = (): number => this.validUntil;
     return {
       get validUntil() {
@@ -35,6 +48,11 @@ export class HeldBus implements BusSource {
       },
       close: () => bus.close(),
     };
+  }
+
+  /** Resolves when the backend has told of a token, and so of all before it. To be called before it does. */
+  tells(token: Token): Promise<void> {
+    return new Promise((arrived) => (this.#waiting = { token, arrived }));
   }
 
   /** Lets the oldest messages arrive. */
@@ -46,6 +64,11 @@ export class HeldBus implements BusSource {
   lose(reason: BusLoss = 'disconnected'): void {
     this.held.length = 0;
     this.#listener?.lost(reason);
+  }
+
+  /** Hears nothing more. */
+  async close(): Promise<void> {
+    await this.#opened?.close();
   }
 
   rejoin(): void {

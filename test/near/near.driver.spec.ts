@@ -16,7 +16,9 @@ const start = (options: ConstructorParameters<typeof Process>[1] = {}): Process 
 beforeEach(() => {
   backend = new MemoryDriver({ clock });
 });
-afterEach(() => processes.splice(0).forEach((process) => process.dispose()));
+afterEach(async () => {
+  for (const process of processes.splice(0)) await process.dispose();
+});
 
 const never = (): never => {
   throw new Error('the database was asked');

@@ -101,7 +101,10 @@ export class Process {
     await this.invalidator.drain();
   }
 
-  dispose(): void {
+  /** Leaves the backend open for others. */
+  async dispose(): Promise<void> {
+    await this.cache.close();
+    await this.bus?.close();
     this.context.dispose();
   }
 }

@@ -9,7 +9,7 @@ import { Crew } from './crew.js';
 import { History, Item } from './entities.js';
 import { type Committed, judge } from './judge.js';
 import { DEATHS, type Death, ITEMS, SHELVES, type WorkerConfig } from './protocol.js';
-import { RedisPair } from './redis-pair.js';
+import { RedisPair } from '../../support/redis-pair.js';
 
 const TIMEOUTS = { read: 150, write: 300, invalidation: 300 };
 /** An invalidation is tried twice. */
@@ -113,7 +113,7 @@ export class StaleSoak implements SoakSuite {
   private async make(kind: Trouble, crew: Crew, pair: RedisPair, random: Random): Promise<void> {
     if (kind === 'Redis restarted empty') await pair.restart();
     else if (kind === 'Redis stopped') await pair.stop(LONGER_THAN_ALL_TIMEOUTS_MS + random.below(500));
-    else if (kind === 'replica promoted') await pair.promote(50 + random.below(200));
+    else if (kind === 'replica promoted') await pair.promote(() => sleep(50 + random.below(200)));
     else if (kind === 'subscribers killed') await pair.killSubscribers();
     else if (kind === 'reader stopped') crew.stop(random.below(crew.readers.length), MAX_LAG_MS * 1.5);
     else {

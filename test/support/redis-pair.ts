@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { freePort, OwnRedis } from '../../nest/redis-server.js';
+import { freePort, OwnRedis } from '../nest/redis-server.js';
 import { BusProxy } from './bus-proxy.js';
 
 /** A primary and its replica, and the address that leads to the primary of the moment. */
@@ -47,13 +47,13 @@ export class RedisPair {
   }
 
   /**
-   * The replica takes over without the writes of the last `ms` milliseconds, and the primary is gone. What was the
-   * primary comes back as the replica of the new one.
+   * The replica takes over, and the primary is gone. What was the primary comes back as the replica of the new one.
+   * @param unheard what the primary is still told then, and the replica never hears of
    */
-  async promote(ms: number): Promise<void> {
+  async promote(unheard: () => Promise<unknown>): Promise<void> {
     await this.inStep();
     await at(this.replica.port, (client) => client.replicaof('NO', 'ONE'));
-    await sleep(ms);
+    await unheard();
     const old = this.primary;
     this.proxy.target = this.replica.port;
     await old.stop();
@@ -78,6 +78,7 @@ export class RedisPair {
     await at(this.replica.port, async (client) => {
       while (!(await client.info('replication')).includes('master_link_status:up')) await sleep(20);
     });
+    await at(this.primary.port, (client) => client.wait(1, 5_000));
   }
 }
 
