@@ -5,7 +5,7 @@ import { RedisFixture } from './redis-fixture.js';
 
 /*
  * Every order of the steps of two writers and two readers, with a crash of a writer at each step, marks that run out,
- * and the eviction of one key, against the real drivers. INTERLEAVING=full runs the large scenarios against Redis too
+ * the eviction of one key, expiry and leases, against the real drivers. INTERLEAVING=full runs the large scenarios against Redis too
  * (minutes instead of seconds).
  */
 
@@ -33,9 +33,14 @@ afterAll(() => redis.dispose());
 
 const TIMEOUT = FULL ? 3_600_000 : 60_000;
 
+const EXPIRING: Scenario = { ...SAME, runs: FULL ? [2, 2] : [1, 1], expiries: 1 };
+const LEASES: Scenario = { ...SAME, runs: FULL ? [1, 2] : [1, 1], leases: true };
+
 const SCENARIOS: readonly [string, Scenario][] = [
   ['readers of one entry', SAME],
   ['readers of two shapes', DIFFERENT],
+  ['readers in grace, and expire()', EXPIRING],
+  ['readers with leases, of which any may die', LEASES],
   ...EVICTABLE.map((kind): [string, Scenario] => [
     `eviction: ${kind}`,
     { ...SAME, runs: FULL ? [2, 2] : [1, 1], evict: [kind] },
@@ -61,6 +66,8 @@ const BROKEN: readonly [Broken, Scenario][] = [
   ['noPend', SAME],
   ['missingFresh', SAME],
   ['pinLate', SAME],
+  ['softSettle', EXPIRING],
+  ['pinLate', LEASES],
   ['settleForgetsTables', { ...DIFFERENT, evict: ['registry'] }],
   ['noTableToken', { ...SAME, evict: ['registry'] }],
   ['refusalIgnored', DIFFERENT],
@@ -76,7 +83,7 @@ describe('a broken law is found', () => {
     TIMEOUT,
   );
   // The last three take half a minute each here.
-  it.each(FULL ? BROKEN : BROKEN.slice(0, 4))(
+  it.each(FULL ? BROKEN : BROKEN.slice(0, 5))(
     'redis, %s',
     (broken, scenario) => find(redisBackend, { ...scenario, broken }),
     TIMEOUT,

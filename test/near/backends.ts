@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import type { BusSource } from '../../lib/drivers/bus.interface.js';
 import type { CacheDriver } from '../../lib/drivers/cache-driver.interface.js';
 import { MemoryDriver } from '../../lib/drivers/memory.driver.js';
+import { BUS_KEY } from '../../lib/drivers/redis.bus.scripts.js';
 import { RedisDriver } from '../../lib/drivers/redis.driver.js';
 import { registryKey } from '../../lib/drivers/redis.script-parts.js';
 import type { ManualClock } from '../../lib/testing/manual-clock.js';
@@ -12,6 +13,8 @@ export interface TestBackend {
   readonly driver: CacheDriver & BusSource;
   /** As a `FLUSHDB`. */
   flush(): Promise<void>;
+  /** Forgets all but what was published last. */
+  reset(): Promise<void>;
   forgetRegistry(table: string): Promise<void>;
   /** Lets time pass, for the backend and for `clock`. */
   pass(ms: number): Promise<void>;
@@ -44,6 +47,10 @@ class MemoryTestBackend implements TestBackend {
     return this.driver.flush();
   }
 
+  reset(): Promise<void> {
+    return this.flush();
+  }
+
   async forgetRegistry(table: string): Promise<void> {
     this.driver.forgetRegistry(table);
   }
@@ -72,6 +79,12 @@ class RedisTestBackend implements TestBackend {
 
   flush(): Promise<void> {
     return this.fixture.clear();
+  }
+
+  async reset(): Promise<void> {
+    const { client, prefix } = this.fixture;
+    const keys = (await this.fixture.keys()).filter((key) => key !== prefix + BUS_KEY);
+    if (keys.length > 0) await client.unlink(keys);
   }
 
   async forgetRegistry(table: string): Promise<void> {

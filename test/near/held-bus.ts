@@ -13,6 +13,8 @@ export class HeldBus implements BusSource {
   readonly held: (readonly Token[])[] = [];
   validUntil = Infinity;
   maxLag: number | undefined;
+  /** Messages so far. */
+  told = 0;
   readonly joined: Promise<void>;
   #listener: BusListener | undefined;
   #opened: InvalidationBus | undefined;
@@ -33,6 +35,7 @@ export class HeldBus implements BusSource {
           this.#joined();
         },
         invalidated: (tokens) => {
+          this.told++;
           this.held.push(tokens);
           if (this.#waiting && tokens.includes(this.#waiting.token)) this.#waiting.arrived();
         },
@@ -58,6 +61,24 @@ export class HeldBus implements BusSource {
   /** Lets the oldest messages arrive. */
   deliver(count = this.held.length): void {
     for (const tokens of this.held.splice(0, count)) this.#listener?.invalidated(tokens);
+  }
+
+  /** Messages that are on their way no more. */
+  get heard(): number {
+    return this.told - this.held.length;
+  }
+
+  /** The oldest messages never arrive, and nobody notices. */
+  drop(count = 1): void {
+    this.held.splice(0, count);
+  }
+
+  /** As if the message of a token had not been sent. */
+  forget(token: Token): void {
+    const at = this.held.findLastIndex((tokens) => tokens.includes(token));
+    if (at < 0) return;
+    this.held.splice(at, 1);
+    this.told--;
   }
 
   /** The messages on their way never arrive, and that is noticed. */

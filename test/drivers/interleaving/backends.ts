@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { Token } from '../../../lib/core/token.js';
+import { leaseToken, type Token } from '../../../lib/core/token.js';
 import { MemoryDriver } from '../../../lib/drivers/memory.driver.js';
 import { RedisDriver } from '../../../lib/drivers/redis.driver.js';
 import { entryKey, registryKey, stampKey } from '../../../lib/drivers/redis.script-parts.js';
@@ -8,6 +8,7 @@ import type { ExplorableBackend, Reached } from './explore.js';
 import {
   ALL_SHAPES,
   ALL_TOKENS,
+  LEASE_TTL,
   MARK_TTL,
   newWorld,
   type Scenario,
@@ -58,6 +59,10 @@ export class MemoryBackend implements ExplorableBackend {
   async expireMarks(): Promise<void> {
     this.#clock.advance(MARK_TTL + 1);
   }
+
+  async expireLeases(): Promise<void> {
+    this.#clock.advance(LEASE_TTL + 1);
+  }
 }
 
 interface SavedKeys {
@@ -71,6 +76,7 @@ const LONG_AGO = 1;
 export class RedisBackend implements ExplorableBackend {
   readonly #registry: string;
   readonly #strings: readonly string[];
+  readonly #leases: readonly string[];
 
   private constructor(
     readonly driver: RedisDriver,
@@ -78,7 +84,9 @@ export class RedisBackend implements ExplorableBackend {
     private readonly prefix: string,
   ) {
     this.#registry = prefix + registryKey(TABLE);
-    this.#strings = [...ALL_TOKENS.map(stampKey), ...ALL_SHAPES.map(entryKey)].map((key) => prefix + key);
+    this.#leases = ALL_SHAPES.map((key) => prefix + leaseToken(key));
+    const keys = [...ALL_TOKENS.map(stampKey), ...ALL_SHAPES.map(entryKey)];
+    this.#strings = [...keys.map((key) => prefix + key), ...this.#leases];
   }
 
   static async create(client: Redis, prefix: string): Promise<RedisBackend> {
@@ -120,6 +128,10 @@ export class RedisBackend implements ExplorableBackend {
       strings: Object.fromEntries(left),
       registry: onlyMarks ? {} : Object.fromEntries(aged),
     });
+  }
+
+  async expireLeases(): Promise<void> {
+    await this.client.del(...this.#leases);
   }
 
   async #dump(): Promise<SavedKeys> {

@@ -71,8 +71,9 @@ function sequence(seed: number): () => number {
 }
 
 /** One text for all states that differ only in the names of stamps, of writers, or of readers of the same shape. */
-function canonical(world: World, view: string, { shapes, runs }: Scenario): string {
-  const sameReaders = shapes[0] === shapes[1] && runs[0] === runs[1];
+function canonical(world: World, view: string, { shapes, runs, leases }: Scenario): string {
+  // A lease has the name of its reader.
+  const sameReaders = shapes[0] === shapes[1] && runs[0] === runs[1] && !leases;
   let least: string | undefined;
   for (const writers of [false, true]) {
     for (const readers of sameReaders ? [false, true] : [false]) {
@@ -89,11 +90,11 @@ function rename(world: World, view: string, swapWriters: boolean, swapReaders: b
   const marks = Object.entries(world.marks)
     .map(([place, indexes]) => `${place}@${indexes.map((i) => (swapWriters ? 1 - i : i)).sort()}`)
     .sort();
-  const text = JSON.stringify([world.db, world.evictions, writers, readers, marks, view]);
+  const text = JSON.stringify([world.db, world.evictions, world.expiries, writers, readers, marks, view]);
   const names = new Map<string, string>();
-  return text.replace(/[\w-]{16}(?![\w-])/g, (stamp) => {
-    const name = names.get(stamp) ?? `#${names.size}`;
-    names.set(stamp, name);
-    return name;
+  return text.replace(/([\w-]{12})(\d{4})(?![\w-])/g, (_, hard: string, soft: string) => {
+    const name = names.get(hard) ?? `#${names.size}`;
+    names.set(hard, name);
+    return name + soft;
   });
 }
