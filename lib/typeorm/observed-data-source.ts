@@ -23,6 +23,7 @@ import type { Outbox } from './outbox/outbox.js';
 import { LateColumns } from './late-columns.js';
 import type { Profiles } from './profiles.js';
 import { ReadDoor } from './read-door.js';
+import { rowOutdater } from './row-outdater.js';
 import { rowsCodec } from './rows-codec.js';
 import { RowImages } from './row-images.js';
 import { RowReads } from './row-reads.js';
@@ -74,7 +75,8 @@ export class ObservedDataSource {
     this.runners = new RunnerObserver(connectionContext);
     const { versioning: settings, warn } = services;
     const { dialect } = connectionContext;
-    this.versions = settings && new VersionGuard({ dataSource, dialect, settings, warn });
+    const outdate = rowOutdater(dataSource, catalog, services.invalidator);
+    this.versions = settings && new VersionGuard({ dataSource, dialect, settings, warn, outdate });
     this.door = new ReadDoor({
       dataSource,
       name,

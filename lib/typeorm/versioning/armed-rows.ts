@@ -2,7 +2,7 @@ import type { ObjectLiteral } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import type { Subject } from 'typeorm/persistence/Subject.js';
 import type { VersionedOperation } from '../../versioning/record-version.js';
-import type { Conflicts } from './conflicts.js';
+import type { Attempt, Conflicts } from './conflicts.js';
 import type { Expectation, Expectations } from './expectations.js';
 import type { Snapshots } from './snapshots.js';
 import type { SeenVersion } from './version-columns.js';
@@ -87,16 +87,16 @@ export class ArmedRows {
     throw this.parts.conflicts.error(attempt, 'missing-version', undefined);
   }
 
-  /** An entity with a version was stored before: inserting it would bring a deleted row back to life. */
-  armInsert(subject: Subject, versioned: VersionedEntity): void {
+  /** @returns what was stored before: inserting it would bring a deleted row back to life */
+  armInsert(subject: Subject, versioned: VersionedEntity): Attempt | undefined {
     const mine = subject.entity as ObjectLiteral;
     const seen = (subject.identifier && versioned.asked(subject.identifier)) ?? versioned.read(mine);
     // Counters begin at 1: a property that is initialised with 0 says nothing.
-    const isNew = !seen || seen.token === 0 || !subject.databaseEntityLoaded;
-    if (isNew) return dropChange(subject, versioned.column);
-    const identifier = subject.identifier as ObjectLiteral;
-    const attempt = { versioned, operation: 'save', identifier, seen, mine } as const;
-    throw this.parts.conflicts.error(attempt, 'deleted', null);
+    const isStored = seen && seen.token !== 0 && subject.databaseEntityLoaded;
+    if (isStored)
+      return { versioned, operation: 'save', identifier: subject.identifier as ObjectLiteral, seen, mine };
+    dropChange(subject, versioned.column);
+    return undefined;
   }
 
   /** What is known of an entity that was stored once, and whose row TypeORM did not find. */

@@ -1,4 +1,4 @@
-import type { ObjectLiteral, QueryRunner } from 'typeorm';
+import type { EntityMetadata, ObjectLiteral, QueryRunner } from 'typeorm';
 import { RecordModifiedError } from '../../versioning/record-modified.error.js';
 import type { ConflictKind, VersionedOperation } from '../../versioning/record-version.js';
 import { connectionOf } from '../observe-runner.js';
@@ -17,9 +17,18 @@ export interface Attempt {
   readonly mine: object | undefined;
 }
 
+/**
+ * Makes stale what was cached of a row.
+ * @param row its columns as far as they are known; at least its key
+ */
+export type Outdate = (metadata: EntityMetadata, row: object) => Promise<void>;
+
 /** Finds out what became of a row that was not there as it was expected to be. */
 export class Conflicts {
-  constructor(private readonly snapshots?: Snapshots) {}
+  constructor(
+    private readonly snapshots?: Snapshots,
+    private readonly outdate?: Outdate,
+  ) {}
 
   /**
    * Compares with the row as it is.
@@ -37,13 +46,25 @@ export class Conflicts {
     const aborted = cause !== undefined && versioned.dialect === 'postgres';
     const theirs = aborted ? undefined : await this.read(attempt, runner).catch(() => undefined);
     if (theirs && cause === undefined && versioned.read(theirs)?.token === seen?.token) return undefined;
-    const error = this.error(attempt, theirs === null ? 'deleted' : 'modified', theirs, cause);
+    const error =
+      theirs === undefined
+        ? this.error(attempt, 'modified', undefined, cause)
+        : await this.refusal(attempt, theirs, cause);
     connection?.note(error);
     const isSnapshot = versioned.dialect === 'postgres' && connection?.readsCommitted === false;
     if (connection?.frames.active && (theirs === undefined || isSnapshot)) {
       connection.afterRollback.push(() => this.complete(error, attempt, runner));
     }
     return error;
+  }
+
+  /**
+   * The error for a row that is as `theirs` by now. If the version that was expected came from the cache, the cache did
+   * not hear of the change (another tool made it), and whoever reads again must not be given the same once more.
+   */
+  async refusal(attempt: Attempt, theirs: object | null, cause?: unknown): Promise<RecordModifiedError> {
+    await this.outdate?.(attempt.versioned.metadata, theirs ?? attempt.identifier);
+    return this.error(attempt, theirs ? 'modified' : 'deleted', theirs, cause);
   }
 
   /** The error for what is known without asking. */
@@ -81,6 +102,7 @@ export class Conflicts {
   private async complete(error: RecordModifiedError, attempt: Attempt, runner: QueryRunner): Promise<void> {
     const theirs = await this.read(attempt, runner).catch(() => undefined);
     if (theirs === undefined) return;
+    await this.outdate?.(attempt.versioned.metadata, theirs ?? attempt.identifier);
     const actual = attempt.versioned.valueOf(theirs);
     Object.assign(error, { theirs, actual, kind: theirs === null ? 'deleted' : 'modified' });
   }

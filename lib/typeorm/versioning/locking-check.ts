@@ -60,9 +60,9 @@ export class LockingCheck {
     }
     if (!theirs) {
       if (seen.token === 0) return;
-      throw this.conflicts.error(attempt, 'deleted', null);
+      throw await this.conflicts.refusal(attempt, null);
     }
-    if (versioned.read(theirs)?.token !== seen.token) throw this.conflicts.error(attempt, 'modified', theirs);
+    if (versioned.read(theirs)?.token !== seen.token) throw await this.conflicts.refusal(attempt, theirs);
   }
 
   /** The entities that a call writes and whose rows may be there already. */

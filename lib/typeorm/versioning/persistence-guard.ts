@@ -85,7 +85,8 @@ export class PersistenceGuard implements ExecutorGuard {
     for (const subject of executor.insertSubjects) {
       const versioned = this.parts.entities.of(subject.metadata);
       if (!versioned || !subject.entity || !versioned.isChecked(subject.entity)) continue;
-      this.rows.armInsert(subject, versioned);
+      const gone = this.rows.armInsert(subject, versioned);
+      if (gone) throw await this.parts.conflicts.refusal(gone, null);
       guarded.push([subject, versioned]);
     }
     await proceed();
@@ -132,7 +133,7 @@ export class PersistenceGuard implements ExecutorGuard {
   ): Promise<void> {
     for (const subject of meant) {
       const gone = this.rows.vanished(subject);
-      if (gone) throw this.parts.conflicts.error({ ...gone, operation }, 'deleted', null);
+      if (gone) throw await this.parts.conflicts.refusal({ ...gone, operation }, null);
     }
     for (const subject of executor[list]) this.rows.arm(subject, operation);
     await this.oneByOne(executor, list, proceed);

@@ -54,5 +54,5 @@ async function verifyRow(attempt: Expectation, conflicts: Conflicts, runner: Que
   const next = typeof seen?.token === 'number' ? seen.token + 1 : undefined;
   const isWritten = versioned.version.kind === 'column' ? token === next : token !== seen?.token;
   if (!deletes && theirs && (isWritten || attempt.hold)) return;
-  throw conflicts.error(attempt, theirs ? 'modified' : 'deleted', theirs);
+  throw await conflicts.refusal(attempt, theirs);
 }

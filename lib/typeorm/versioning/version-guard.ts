@@ -2,7 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import type { SqlDialect } from '../../sql/sql.types.js';
 import type { VersioningSettings } from '../../versioning/version-policy.js';
 import { createLockScope, Mutex } from '../mutex.js';
-import { Conflicts } from './conflicts.js';
+import { Conflicts, type Outdate } from './conflicts.js';
 import { Expectations } from './expectations.js';
 import { guardedBuilders } from './guarded-builders.js';
 import { hookFailure } from './hook-failure.js';
@@ -19,6 +19,7 @@ export interface VersionGuardOptions {
   readonly dialect: SqlDialect;
   readonly settings: VersioningSettings;
   readonly warn: (message: string) => void;
+  readonly outdate: Outdate;
 }
 
 type BuilderClass = new (...args: never[]) => object;
@@ -48,7 +49,7 @@ export class VersionGuard {
     this.snapshots = new Snapshots(this.entities);
     const scope = createLockScope(() => this.runsOthers());
     this.turns = dialect === 'sqlite' && this.entities.size > 0 ? new Mutex(scope) : undefined;
-    this.conflicts = new Conflicts(this.snapshots);
+    this.conflicts = new Conflicts(this.snapshots, options.outdate);
     this.statements = new StatementGuard(dataSource, this.entities, this.expectations, this.conflicts);
   }
 
