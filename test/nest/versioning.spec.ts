@@ -39,7 +39,7 @@ describe.each(DATABASES)('the guard of the module, with the cache on, on %s', (k
     database = await createDatabase(kind, { entities: [Seat], synchronize: true });
     const app = await start({
       imports: [
-        TypeOrmModule.forRoot({ ...database.options, retryAttempts: 0 } as object),
+        TypeOrmModule.forRoot({ ...database.options, retryAttempts: 0 }),
         CacheOpsModule.forRoot({ entities: { Seat: { ops: 'all' } }, versioning: {}, logger: log }),
       ],
     });
