@@ -22,6 +22,8 @@ const base = {
     '^nestjs-cacheops$': '<rootDir>/lib/index.ts',
     '^nestjs-cacheops/typeorm$': '<rootDir>/lib/typeorm/index.ts',
     '^nestjs-cacheops/nunjucks$': '<rootDir>/lib/templates/nunjucks.ts',
+    '^nestjs-cacheops/cache-manager$': '<rootDir>/lib/integrations/cache-manager.ts',
+    '^nestjs-cacheops/file$': '<rootDir>/lib/integrations/file.ts',
   },
   transform: { '^.+\\.ts$': ['@swc/jest', swc] },
 };

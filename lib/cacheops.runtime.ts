@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { Logger } from '@nestjs/common';
 import { createLocks } from './cacheops.locks.js';
+import { Stores } from './cacheops.stores.js';
 import type { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { CacheOpsLogger, ResolvedOptions } from './cacheops.options.js';
 import { Cache } from './core/cache.js';
@@ -64,12 +65,8 @@ export async function createRuntime(
   const { pendTtl, onRedisFailure, replicaLag } = options;
   const writing = { pendTtl, onRedisFailure, replicaLag };
   const invalidator = new Invalidator(driver, context, instrumentation, writing);
-  const cache = new Cache(driver, context, instrumentation, systemClock, {
-    loadTimeout: options.timeouts.load,
-    keyspace: options.keyspace,
-    onShapes: (shapes) => invalidator.registries.expect(shapes),
-    bus,
-  });
+  const newCache = cacheMaker({ options, context, instrumentation, invalidator, bus });
+  const cache = newCache(driver);
   const classes = new GrowingClassRegistry();
   const serializer = createSerializer({ classes });
   const services = { cache, context, invalidator, serializer, instrumentation };
@@ -90,7 +87,8 @@ export async function createRuntime(
   const resolver = new DependencyResolver(model);
   const values = new Values({ ...services, driver });
   const shared = { ...services, driver, values, resolver, model, enabled, ttl };
-  const service = new CacheOpsService({ ...shared, outboxes: () => sources.outboxes() });
+  const stores = new Stores({ ...shared, options, newCache });
+  const service = new CacheOpsService({ ...shared, stores, outboxes: () => sources.outboxes() });
   const versionedCache = new VersionedCache({ ...services, ttl });
   const { http } = options;
   const binding = { ...shared, vary: http, tells: http.header, adapter: () => host.httpAdapter };
@@ -101,6 +99,7 @@ export async function createRuntime(
   };
   const close = async (): Promise<void> => {
     await locks.close();
+    await stores.close();
     await cache.close();
     sources.detach();
     await invalidator.drain();
@@ -118,6 +117,25 @@ function createBinder(
   const routes = new CachedRoutes(services, names);
   const methods = [new ChangingMethods(services), new CachedMethods(services, names)];
   return { binder: new Binder(modules, [...methods, routes]), routes };
+}
+
+interface CacheParts {
+  readonly options: ResolvedOptions;
+  readonly context: CacheContext;
+  readonly instrumentation: Instrumentation;
+  readonly invalidator: Invalidator;
+  readonly bus: BusSource;
+}
+
+/** Caches on different drivers, which have everything else in common. */
+function cacheMaker({ options, context, instrumentation, invalidator, bus }: CacheParts) {
+  return (driver: CacheDriver, keyspace = options.keyspace): Cache =>
+    new Cache(driver, context, instrumentation, systemClock, {
+      loadTimeout: options.timeouts.load,
+      keyspace,
+      onShapes: (shapes) => invalidator.registries.expect(shapes),
+      bus,
+    });
 }
 
 interface Backend {

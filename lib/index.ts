@@ -57,12 +57,9 @@ export { Invalidates, NoCache, NoInvalidation } from './decorators/invalidates.d
 export type { HttpOptions } from './options/http.js';
 export type { CachedMethod, MethodArguments, MethodNames, MethodResult } from './service/bound-method.js';
 export type { CachedResponses } from './service/cached-responses.js';
-export {
-  CacheOpsService,
-  type QueryReport,
-  type ServiceStats,
-  type ValueExplanation,
-} from './service/cacheops.service.js';
+export { CacheOpsService, type QueryReport, type ServiceStats } from './service/cacheops.service.js';
+export type { CachedValues, ValueExplanation } from './service/cached-values.js';
+export type { EntryStore } from './drivers/entry-store.interface.js';
 export type { ValueOptions } from './service/value-options.js';
 export {
   type ConditionValue,

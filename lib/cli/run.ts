@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
 import type { Command, Output } from './command.js';
+import { sweepCommand } from './sweep.command.js';
 import { triggersCommand } from './triggers.command.js';
 
-const COMMANDS: readonly Command[] = [triggersCommand];
+const COMMANDS: readonly Command[] = [sweepCommand, triggersCommand];
 
 /** @returns the exit code: 0 done, 1 the command failed, 2 it was called wrongly */
 export async function run(args: readonly string[], output: Output): Promise<number> {

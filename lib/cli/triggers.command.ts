@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { DataSource } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import { CacheOpsConfigError } from '../cacheops.errors.js';
-import { outboxTriggers } from '../typeorm/outbox/outbox-triggers.js';
 import type { Command } from './command.js';
 
 /** `cacheops triggers`: prints the SQL of the triggers that tell the outbox what others write. */
@@ -23,6 +22,8 @@ export const triggersCommand: Command = {
     down: { type: 'boolean' },
   },
   async run(values, { out }) {
+    // Other commands work without TypeORM.
+    const { outboxTriggers } = await import('../typeorm/outbox/outbox-triggers.js');
     const dataSource = await loadDataSource(values['data-source']);
     dataSource.setOptions({ synchronize: false, migrationsRun: false, dropSchema: false });
     await dataSource.initialize();
@@ -40,12 +41,13 @@ export const triggersCommand: Command = {
 };
 
 async function loadDataSource(file: unknown): Promise<DataSource> {
+  const typeorm = await import('typeorm');
   if (typeof file !== 'string') throw new CacheOpsConfigError('--data-source', 'the file of a module', file);
   const module = (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
   // A CommonJS module's exports are those of its default export.
   const inner: Record<string, unknown> = { ...(module['default'] as object | undefined) };
   const exported = [...Object.values(module), ...Object.values(inner)];
-  const found = exported.find((value) => value instanceof DataSource);
+  const found = exported.find((value) => value instanceof typeorm.DataSource);
   if (found) return found;
   throw new CacheOpsConfigError('--data-source', 'a module that exports a DataSource', file);
 }

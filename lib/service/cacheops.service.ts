@@ -2,30 +2,20 @@ import { Observable } from 'rxjs';
 import { CacheOpsConfigError, CacheOpsDependencyError } from '../cacheops.errors.js';
 import type { Cache } from '../core/cache.js';
 import type { CacheContext } from '../core/cache-context.js';
-import type { EntityLike, EntityModel, QueryExplanation } from '../core/entity-model.js';
-import type { Inspection } from '../core/inspection.js';
+import type { EntityLike, QueryExplanation } from '../core/entity-model.js';
 import type { OutboxStats } from '../core/outbox.js';
 import type { CacheEvent, CacheStats, Instrumentation } from '../core/instrumentation.js';
 import type { CacheDriver } from '../drivers/cache-driver.interface.js';
+import type { EntryStore } from '../drivers/entry-store.interface.js';
 import type { NearStats } from '../drivers/near-entries.interface.js';
 import { EVERYTHING } from '../core/token.js';
 import type { Invalidator } from '../invalidation/invalidator.js';
 import { dep, type Dependency } from '../core/entity-dependency.js';
 import { companionOf } from '../discovery/bound-prototypes.js';
 import type { CachedMethod, MethodArguments, MethodNames, MethodResult } from './bound-method.js';
-import { CallKeys } from './call-key.js';
 import { type CachedResponses, isOfRoute } from './cached-responses.js';
+import { CachedValues, type CachedValuesParts, type ValueExplanation } from './cached-values.js';
 import type { DependencyResolver } from './dependency-resolver.js';
-import { policyOf, traceOf, type ValueOptions } from './value-options.js';
-import type { Values } from './values.js';
-import { WrapKeys, wrapFunction, type Wrapped, type WrapOptions } from './wrapped.js';
-
-/** What `explain` says about a stored value. */
-export interface ValueExplanation extends Partial<Inspection> {
-  readonly key: string;
-  /** Whether a value is stored that would be served now. */
-  readonly stored: boolean;
-}
 
 /** What `explain` says about a query. */
 export interface QueryReport extends QueryExplanation {
@@ -42,20 +32,14 @@ export interface ServiceStats extends CacheStats {
 }
 
 /** What the service stands on. */
-export interface ServiceParts {
+export interface ServiceParts extends CachedValuesParts {
   readonly cache: Cache;
   readonly driver: CacheDriver;
   readonly invalidator: Invalidator;
-  readonly values: Values;
-  readonly resolver: DependencyResolver;
   readonly context: CacheContext;
   readonly instrumentation: Instrumentation;
   readonly outboxes: () => readonly OutboxStats[];
-  readonly model: EntityModel;
-  /** `false`: dependencies are not looked at, nothing is stored. */
-  readonly enabled: boolean;
-  /** Milliseconds. */
-  readonly ttl: number;
+  readonly stores: { open(store: EntryStore): CachedValues };
 }
 
 /**
@@ -64,88 +48,34 @@ export interface ServiceParts {
  * A failure of the backend is never an error of a read. A bad dependency or a value that cannot be stored is one,
  * because it would be one at every call.
  */
-export class CacheOpsService {
+export class CacheOpsService extends CachedValues {
   /** Everything the cache does, as it happens; costs nothing while nobody subscribes. */
   readonly events$: Observable<CacheEvent>;
-  private readonly values: Values;
   private readonly resolver: DependencyResolver;
-  private readonly wrapKeys: WrapKeys;
+  private readonly opened = new WeakMap<EntryStore, CachedValues>();
 
   constructor(private readonly parts: ServiceParts) {
-    this.values = parts.values;
+    super(parts);
     this.resolver = parts.resolver;
-    this.wrapKeys = new WrapKeys(new CallKeys(parts.model));
     this.events$ = new Observable((subscriber) =>
       parts.instrumentation.subscribe((event) => subscriber.next(event)),
     );
   }
 
   /**
-   * The stored value, else what `factory` returns, which is then stored. Calls for one key at the same time share one
-   * factory call; each caller gets objects of its own. `undefined` is not stored, `null` is; errors are not.
+   * The same for values in another store: files, a cache of another library. What makes them stale is as exact as it is
+   * for all others, and invalidated with them; only the bytes lie elsewhere, and are read beside the stamps.
    *
-   * Do not call it inside a transaction with a factory that reads what the transaction has written.
-   *
-   * @throws CacheOpsConfigError when an option is unknown or malformed
-   * @throws CacheOpsDependencyError when a dependency names nothing
-   * @throws CacheOpsSerializationError when the value cannot be stored; `path` says where in it
-   * @throws CacheOpsError `LOAD_TIMEOUT` when the factory takes longer than `timeout`
+   * @param store stays open when the application ends; stores of one application need names of their own
+   * @throws CacheOpsConfigError when it is no store
+   * @example const files = cacheOps.storedIn(new FileStore({ directory: '/var/cache/shop' }))
    */
-  async getOrSet<T>(key: string, factory: () => T | Promise<T>, options: ValueOptions = {}): Promise<T> {
-    checkKey(key);
-    const policy = policyOf(options, this.parts.ttl);
-    const load = policy.frozen ? () => this.values.frozen(factory) : async (): Promise<T> => factory();
-    if (!this.parts.enabled) return load();
-    const dependencies = this.reads(options);
-    return this.values.getOrSet({
-      key,
-      dependencies,
-      load,
-      ...policy,
-      trace: traceOf(options),
-    });
-  }
-
-  /** The stored value, or `undefined`. It is checked against the dependencies that it was stored with. */
-  async get<T = unknown>(key: string): Promise<T | undefined> {
-    checkKey(key);
-    return await this.values.get(key);
-  }
-
-  /**
-   * Stores a value. Its dependencies are watched from now on: where the value was read from them, a change between
-   * that read and this call goes unnoticed, so prefer `getOrSet`. Inside `withoutCache` only the old value goes.
-   *
-   * @param value not `undefined`, which is no value
-   * @throws as `getOrSet`
-   */
-  async set(key: string, value: unknown, options: ValueOptions = {}): Promise<void> {
-    checkKey(key);
-    if (value === undefined) throw new CacheOpsConfigError('value', 'a value; null is one', value);
-    if (this.parts.enabled)
-      await this.values.set(key, this.reads(options), policyOf(options, this.parts.ttl), value);
-  }
-
-  /** Forgets a value, and what a factory that is running now would store under the key. */
-  async delete(key: string): Promise<void> {
-    checkKey(key);
-    await this.values.delete(key);
-  }
-
-  /**
-   * A function that caches its results by its arguments.
-   * @throws CacheOpsConfigError when an option is malformed, or when `key` is needed: the function has no name, or one
-   * that is wrapped already
-   */
-  wrap<F extends (...args: never[]) => unknown>(
-    fn: F,
-    options: WrapOptions<Parameters<F>> = {},
-  ): Wrapped<Parameters<F>, Awaited<ReturnType<F>>> {
-    // Inferred from the function alone: options may look at fewer arguments.
-    const { key: _key, deps: _deps, tags: _tags, ...rest } = options;
-    policyOf(rest, this.parts.ttl);
-    const call = fn as unknown as (...args: Parameters<F>) => Awaited<ReturnType<F>>;
-    return wrapFunction(call, this.wrapKeys.of(call, options.key), options, this);
+  storedIn(store: EntryStore): CachedValues {
+    const known = this.opened.get(store);
+    if (known) return known;
+    const opened = this.parts.stores.open(checkedStore(store));
+    this.opened.set(store, opened);
+    return opened;
   }
 
   /**
@@ -240,10 +170,7 @@ export class CacheOpsService {
   explain(subject: string): Promise<ValueExplanation>;
   explain(subject: object): Promise<QueryReport>;
   async explain(subject: string | object): Promise<ValueExplanation | QueryReport> {
-    if (typeof subject === 'string') {
-      const found = await this.values.inspect(subject);
-      return { key: subject, stored: found?.fresh ?? false, ...found };
-    }
+    if (typeof subject === 'string') return this.inspect(subject);
     const explanation = this.parts.model.explain(subject);
     if (!explanation) {
       throw new CacheOpsDependencyError(
@@ -267,14 +194,11 @@ export class CacheOpsService {
       ...(driver.near && { near: driver.near.stats() }),
     };
   }
-
-  private reads({ deps = [], tags = [] }: ValueOptions) {
-    return this.resolver.reads(deps, tags);
-  }
 }
 
-function checkKey(key: unknown): void {
-  if (typeof key !== 'string' || key === '') {
-    throw new CacheOpsConfigError('key', 'a text that is not empty', key);
-  }
+function checkedStore(store: unknown): EntryStore {
+  const given = store as Partial<EntryStore> | null | undefined;
+  const hasMethods = (['get', 'set', 'delete'] as const).every((name) => typeof given?.[name] === 'function');
+  if (hasMethods && typeof given?.name === 'string' && given.name !== '') return given as EntryStore;
+  throw new CacheOpsConfigError('storedIn', 'a store: an object with name, get, set and delete', store);
 }

@@ -1,7 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Test } from '@nestjs/testing';
-import { CacheOpsModule } from 'nestjs-cacheops';
+import { CacheOpsModule, CacheOpsService } from 'nestjs-cacheops';
 import { NunjucksCache } from 'nestjs-cacheops/nunjucks';
+import { Profiles, register, Reports } from '../../sample/examples/stores.example.js';
 import { Shops } from '../../sample/examples/templates.example.js';
 import { Menu } from '../../sample/examples/versioned-cache.example.js';
 
@@ -70,5 +74,25 @@ describe('docs/templates.md', () => {
     for (const user of greetings) texts.push(await shops.greeting(user));
     expect(texts).toEqual(['Hello, Ada', 'Hello, Bob', 'Hello, Ada', 'Hello, guest']);
     await app.close();
+  });
+});
+
+describe('docs/stores.md', () => {
+  it('keeps reports in files and profiles behind CACHE_MANAGER, and forgets both by tags', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'cacheops-example-'));
+    const app = await Test.createTestingModule({ imports: [register(directory)] }).compile();
+    let made = 0;
+    const report = () => app.get(Reports).report(1, async () => Buffer.from(`report ${++made}`));
+    const profile = async () => app.get(Profiles).profile(7, async () => ({ n: ++made }));
+    expect([String(await report()), String(await report()), await profile(), await profile()]).toEqual([
+      'report 1',
+      'report 1',
+      { n: 2 },
+      { n: 2 },
+    ]);
+    await app.get(CacheOpsService).invalidate('shop 1', 'user 7');
+    expect([String(await report()), await profile()]).toEqual(['report 3', { n: 4 }]);
+    await app.close();
+    await rm(directory, { recursive: true });
   });
 });

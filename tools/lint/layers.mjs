@@ -15,8 +15,8 @@ export const LAYERS = {
   discovery: ['core', 'invalidation', 'decorators'],
   templates: ['core', 'service'],
   admin: ['core', 'invalidation'],
-  cli: ['typeorm'],
-  integrations: ['core', 'drivers', 'invalidation'],
+  cli: ['typeorm', 'integrations'],
+  integrations: ['core', 'drivers', 'service'],
   options: ['core', 'versioning'],
   service: ['core', 'invalidation', 'options', 'locks', 'decorators', 'discovery'],
   testing: ['core', 'drivers', 'near-cache', 'invalidation', 'locks'],
@@ -50,6 +50,7 @@ const PACKAGES = [
   { names: ['typeorm', '@nestjs/typeorm'], layers: ['typeorm', 'locks', 'versioning', 'cli'] },
   { names: ['ioredis'], layers: ['drivers', 'near-cache', 'locks', 'root'] },
   { names: ['memcache-client'], layers: ['locks'] },
+  { names: ['cacache', 'keyv', 'cache-manager'], layers: ['integrations'] },
   { names: ['@guanmingchiu/sqlparser-ts'], layers: ['sql'] },
   {
     names: ['@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs'],
