@@ -129,9 +129,14 @@ export class UpsertImages {
     const affected = before === undefined ? result.affected : lookup.rows + Number(after) - before;
     const { from, params } = lookup;
     const left = met && (await this.reads.look(columns, from, params, execute));
-    if (left?.length !== lookup.rows || !this.isProven(task, met ?? [], left, affected))
+    if (!left || !this.areAll(left, lookup) || !this.isProven(task, met ?? [], left, affected))
       return { result, effects: undefined };
     return { result, effects: [...this.sorted(task, met ?? [], left), ...closure] };
+  }
+
+  /** Two rows of one statement may have the same key: SQLite, where nobody comes between, then leaves one of them. */
+  private areAll(left: readonly Row[], { rows, allKeyed }: UpsertLookup): boolean {
+    return left.length === rows || (this.dialect === 'sqlite' && allKeyed);
   }
 
   /** MariaDB does not count for the client what a statement with RETURNING did; the session's counters do. */

@@ -17,6 +17,8 @@ export interface UpsertLookup {
   readonly keyColumns: readonly string[];
   /** How many rows the statement gives. */
   readonly rows: number;
+  /** Each of them has a key by which the row that it leaves is found. */
+  readonly allKeyed: boolean;
   /** Each of them can be met by one key only. */
   readonly oneKeyEach: boolean;
   /** A row that is met has all keys of the new one afterwards, so that it cannot be met beside another one. */
@@ -41,6 +43,7 @@ export function upsertLookup(
     return undefined;
   const bound: unknown[] = [];
   const conditions: string[] = [];
+  let allKeyed = true;
   let oneKeyEach = true;
   for (const row of rows) {
     const given = keys.map((key) => valuesOf(key, row, params, table));
@@ -50,6 +53,7 @@ export function upsertLookup(
       values && values.length > 0 ? [equals(keys[i] as UniqueKey, values, bound, dialect)] : [],
     );
     conditions.push(...parts);
+    allKeyed &&= parts.length > 0;
     oneKeyEach &&= parts.length < 2;
   }
   if (conditions.length === 0) return undefined;
@@ -62,6 +66,7 @@ export function upsertLookup(
     keys,
     keyColumns: [...new Set(names)],
     rows: rows.length,
+    allKeyed,
     oneKeyEach,
     ownKeys,
   };

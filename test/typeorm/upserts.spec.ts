@@ -94,6 +94,21 @@ describe.each(DATABASES)('upserts on %s', (kind) => {
     expect([await codes(2), await codes(3), await codes(4)]).toEqual([['b', 'e'], [], ['c']]);
   });
 
+  if (kind !== 'postgres') {
+    it('the same key twice in one statement leaves the last row', async () => {
+      const sql = `INSERT INTO item (id, code, shelf) VALUES (4, 'd', 1), (4, 'e', 2), (3, 'c', 2)`;
+      const kept = await survivors(shelves, () =>
+        source.dataSource.query(
+          kind === 'sqlite'
+            ? `${sql} ON CONFLICT (id) DO UPDATE SET code = excluded.code, shelf = excluded.shelf`
+            : `${sql} ON DUPLICATE KEY UPDATE code = VALUES(code), shelf = VALUES(shelf)`,
+        ),
+      );
+      expect(kept).toEqual(kind === 'sqlite' ? ['one'] : []);
+      expect([await codes(1), await codes(2), await codes(3)]).toEqual([['a'], ['b', 'c', 'e'], []]);
+    });
+  }
+
   it('a row is met by another key than the primary one, which may change with it', async () => {
     const byId = { first: () => items().findOneBy({ id: 1 }), ninth: () => items().findOneBy({ id: 9 }) };
     await parts().clear();
