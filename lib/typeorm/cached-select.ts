@@ -1,27 +1,27 @@
-import type { DataSource, EntityMetadata, QueryRunner, SelectQueryBuilder } from 'typeorm';
-import type { QueryExpressionMap } from 'typeorm/query-builder/QueryExpressionMap.js';
+import type { EntityMetadata, QueryRunner, SelectQueryBuilder } from 'typeorm';
 import type { Codec } from '../core/lookup.js';
 import type { ObservedConnection } from './connection.js';
 import type { CacheOp } from './profiles.js';
 import type { FrontDoor } from './front-door.js';
+import {
+  detached,
+  type EntitiesAndRaw,
+  graphVariant,
+  type Internals,
+  mainMetadata,
+  rawOp,
+  type Row,
+  ROWS,
+  silent,
+  storesGraph,
+  subjectOf,
+  textOf,
+  uncached,
+  withoutResultCache,
+} from './builder-internals.js';
 import { broadcastLoad, type GraphPlan } from './graph-plan.js';
-import type { ReadDecision, ReadDoor, ReadQuery, ReadSubject } from './read-door.js';
+import type { ReadDecision, ReadDoor, ReadQuery } from './read-door.js';
 
-/** What the door reaches of a builder: protected in TypeORM's types, stable since 0.2. `test/typeorm/canary.spec.ts` watches it. */
-interface Internals {
-  expressionMap: QueryExpressionMap;
-  dataSource: DataSource;
-  queryRunner: QueryRunner | undefined;
-  clone(): Internals;
-  loadRawResults(runner: QueryRunner): Promise<Row[]>;
-  executeEntitiesAndRawResults(runner: QueryRunner): Promise<EntitiesAndRaw>;
-  getQueryAndParameters(): [string, unknown[]];
-}
-type Row = Record<string, unknown>;
-interface EntitiesAndRaw {
-  entities: object[];
-  raw: Row[];
-}
 type BuilderClass = new (...args: never[]) => object;
 
 /** Finds the observed connection of a runner. */
@@ -183,57 +183,6 @@ async function wanting<T>(builder: { [WANTS]?: CacheOp }, op: CacheOp, work: () 
   }
 }
 
-/** Variant of a read that is cached as raw rows. */
-const ROWS = 'rows';
-
-function textOf(self: Internals, variant: string): ReadQuery {
-  const [sql, params] = self.getQueryAndParameters();
-  return { sql, params, variant };
-}
-
-const mainMetadata = ({ expressionMap }: Internals): EntityMetadata | undefined =>
-  expressionMap.mainAlias?.hasMetadata ? expressionMap.mainAlias.metadata : undefined;
-
-/** Builders whose result is one graph from one analysable text; others are cached as the raw rows of each text. */
-function storesGraph({ expressionMap: map }: Internals): boolean {
-  return (
-    map.mainAlias?.hasMetadata === true &&
-    map.options.length === 0 &&
-    map.relationIdAttributes.length === 0 &&
-    map.relationLoadStrategy !== 'query' &&
-    map.aliases.every((alias) => !alias.hasMetadata || alias.metadata.relationIds.length === 0)
-  );
-}
-
-/** What decides about the graph beside the text: TypeORM pages joined queries outside it and maps joins by name. */
-function graphVariant({ expressionMap: map }: Internals): string {
-  const name = map.mainAlias?.metadata.name;
-  if (map.joinAttributes.length === 0) return `graph:${name}`;
-  const joins = map.joinAttributes.map((join) => [join.alias.name, join.mapToProperty, join.isMappingMany]);
-  const page = map.skip || map.take ? [map.skip, map.take, map.allOrderBys] : 0;
-  return `graph:${JSON.stringify([name, joins, page])}`;
-}
-
-function subjectOf({ expressionMap: map }: Internals, op: CacheOp): ReadSubject {
-  const metadata = map.mainAlias?.metadata as EntityMetadata;
-  return {
-    metadata,
-    entities: map.aliases.filter((alias) => alias.hasMetadata).map((alias) => alias.metadata),
-    op,
-    cache: map.cache,
-    duration: map.cacheDuration,
-    id: map.cacheId,
-    refusal: refusalOf(map),
-  };
-}
-
-function refusalOf(map: QueryExpressionMap): string | undefined {
-  if (map.lockMode !== undefined) return `the query locks (${map.lockMode})`;
-  // TypeORM's re-select after a write (ReturningResultsEntityUpdator) marks its builder with this option.
-  if (map.options.includes('create-pojo')) return 'TypeORM reads back what it wrote';
-  return undefined;
-}
-
 function decideRaw(
   self: Internals,
   door: ReadDoor,
@@ -244,42 +193,6 @@ function decideRaw(
   const source = mainMetadata(self) ? self : existsOf;
   if (!source || !mainMetadata(source)) return { refusal: 'the query does not start from an entity' };
   return door.decide(subjectOf(source, wants ?? rawOp(self, existsOf)), connection, () => textOf(self, ROWS));
-}
-
-function rawOp({ expressionMap: map }: Internals, existsOf: Internals | undefined): CacheOp {
-  if (existsOf) return 'exists';
-  return map.selects.length === 1 && map.selects[0]?.aliasName === 'cnt'
-    ? 'count'
-    : map.queryEntity
-      ? 'fetch'
-      : 'aggregate';
-}
-
-/** TypeORM's own result cache must stay out of what we cache or refuse: it cannot invalidate. */
-function uncached(self: Internals): Internals {
-  if (!self.dataSource.queryResultCache && self.expressionMap.cache === undefined) return self;
-  return withoutResultCache(self);
-}
-
-function withoutResultCache(self: Internals): Internals {
-  const copy = self.clone();
-  copy.expressionMap.options = self.expressionMap.options;
-  copy.expressionMap.cache = false;
-  return copy;
-}
-
-/** The same query without listeners: `afterLoad` runs on what is handed out, not on what is stored. */
-function silent(self: Internals): Internals {
-  const copy = self.clone();
-  copy.expressionMap.cache = false;
-  copy.expressionMap.callListeners = false;
-  return copy;
-}
-
-/** Without the connection of its caller, who may be gone when it is used. */
-function detached(copy: Internals): Internals {
-  copy.queryRunner = undefined;
-  return copy;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { QueryRunner } from 'typeorm';
-import { ObservedConnection, type ConnectionContext } from './connection.js';
+import type { ConnectionContext } from './connection-context.js';
+import { ObservedConnection } from './connection.js';
 import type { Execute } from './statement.js';
 
 const CONNECTION = Symbol('cacheops.connection');

@@ -13,6 +13,8 @@ export interface PreparedWrite {
   readonly plans: readonly WritePlan[];
   /** Needs a transaction around it: images are read under locks that must hold until the commit. */
   readonly needsImages: boolean;
+  /** When the database counts no row, none was changed. */
+  readonly tellsNone: boolean;
 }
 
 export interface ObservedWrite {
@@ -40,11 +42,20 @@ export class WriteObserver {
     const [plan] = plans;
     const single = plans.length === 1 && plan && plan.source.kind !== 'table' && !plan.source.nested;
     const needed = single === true && (plan.missing.length > 0 || this.foreignKeys.needsImages(plan));
-    return { plans, needsImages: known && (needed || this.upserts.needed(plans)) };
+    const needsImages = known && (needed || this.upserts.needed(plans));
+    return { plans, needsImages, tellsNone: single === true && this.tellsNone(plan) };
+  }
+
+  /**
+   * PostgreSQL does not count rows that a trigger sends elsewhere (to partitions, the old way), MariaDB none that
+   * RETURNING returned.
+   */
+  private tellsNone({ source: { kind, returning } }: WritePlan): boolean {
+    return this.catalog.dialect !== 'postgres' && !returning && (kind === 'update' || kind === 'delete');
   }
 
   /** Effects that follow from the statement alone. */
-  effects({ plans }: PreparedWrite): readonly Effect[] {
+  effects({ plans }: Pick<PreparedWrite, 'plans'>): readonly Effect[] {
     return plans.flatMap((plan) => [effectOf(plan), ...this.foreignKeys.closureOf(plan)]);
   }
 

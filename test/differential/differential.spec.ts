@@ -75,16 +75,13 @@ describe('random reads and writes', () => {
     expect(found.trace.length).toBeLessThanOrEqual(4);
   }, 120_000);
 
-  /**
-   * Over the whole trace and all settings together. One setting alone may be on either side of the other: with this
-   * seed SQLite in memory and PostgreSQL with two processes are above the simulated rules by less than one point of a
-   * hundred, the other four are below. `docs/what-invalidates-what.md` says what the difference consists of.
-   */
-  it('no more misses are needless than by the rules of django-cacheops', () => {
+  /** Another seed may put one setting above by a few misses; over all settings none has been found that does. */
+  it('no more misses are needless than by the rules of django-cacheops, in any setting', () => {
     const total = addScores(scores);
     process.stdout.write(`seed ${SEED}, ${scoreTable('all settings', total)}\n`);
     expect(total.seed.stale).toBe(0);
-    expect(needlessShare(total.ours)).toBeLessThanOrEqual(needlessShare(total.seed));
+    for (const { ours, seed } of [total, ...(ASKED === 'random' ? [] : scores)])
+      expect(needlessShare(ours)).toBeLessThanOrEqual(needlessShare(seed));
   });
 });
 

@@ -39,7 +39,7 @@ export class OutboxChanges {
       needed: [],
     };
     // MariaDB and MySQL run no triggers for what foreign keys do, so their closure is followed here as well.
-    return this.writes.effects({ plans: [plan], needsImages: false });
+    return this.writes.effects({ plans: [plan] });
   }
 }
 

@@ -53,7 +53,7 @@ export class Conflicts {
     connection?.note(error);
     const isSnapshot = versioned.dialect === 'postgres' && connection?.readsCommitted === false;
     if (connection?.frames.active && (theirs === undefined || isSnapshot)) {
-      connection.afterRollback.push(() => this.complete(error, attempt, runner));
+      connection.transaction.afterRollback.push(() => this.complete(error, attempt, runner));
     }
     return error;
   }

@@ -69,7 +69,7 @@ export function verifyAtCommit(manager: EntityManager, entities: object | readon
   for (const entity of Array.isArray(entities) ? (entities as object[]) : [entities]) {
     const metadata = manager.dataSource.getMetadata(entity.constructor);
     const parts = partsOf(manager, metadata.target);
-    connection.beforeCommit.push(() => verify(entity, parts, runner));
+    connection.transaction.beforeCommit.push(() => verify(entity, parts, runner));
   }
 }
 
