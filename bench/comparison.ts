@@ -9,10 +9,25 @@ export interface Counts {
 }
 
 /** One way to do the work that is compared. */
-export interface Case {
-  readonly name: string;
+export type Case = OperationCase | SampledCase;
+
+export interface OperationCase extends CaseParts {
   /** One operation; `turn` counts up from 0, for keys that rotate. */
   run(turn: number): unknown;
+  readonly sample?: undefined;
+}
+
+export interface SampledCase extends CaseParts {
+  /**
+   * Many operations at once, whose times it takes itself, in milliseconds; measured are their median, and their 99th
+   * percentile under the name `<name>, p99`. Counts are of all of them together.
+   */
+  sample(turn: number): Promise<readonly number[]>;
+  readonly run?: undefined;
+}
+
+interface CaseParts {
+  readonly name: string;
   /** Before each operation, outside the time that is taken; only with one operation at a time. */
   prepare?(turn: number): Promise<unknown>;
   /** What has happened so far. */

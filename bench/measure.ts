@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { setImmediate } from 'node:timers/promises';
 import { NOTHING, type Case, type Comparison, type Counts } from './comparison.js';
-import { spreadOf, type Spread } from './spread.js';
+import { percentile, spreadOf, type Spread } from './spread.js';
 
 export interface Pace {
   readonly rounds: number;
@@ -46,11 +46,13 @@ export async function measure(
     for (const run of shuffled(runs)) await run.slice();
   }
   for (const run of runs) run.verify();
-  return runs.map((run) => run.result(runs));
+  return runs.flatMap((run) => run.results(runs));
 }
 
 class Run {
   readonly micros: number[] = [];
+  /** Of cases that are sampled. */
+  readonly tails: number[] = [];
   private readonly processor: number[] = [];
   private turn = 0;
   private operations = 0;
@@ -63,6 +65,11 @@ class Run {
   ) {}
 
   async warm({ warmUp, slice }: Pace): Promise<void> {
+    if (this.subject.sample) {
+      await this.subject.sample(this.turn++);
+      this.operations = 1;
+      return;
+    }
     const few = this.concurrency * 2;
     await this.operate(few);
     let spent = 0;
@@ -78,7 +85,13 @@ class Run {
   async slice(): Promise<void> {
     const before = this.subject.counts?.();
     const processorBefore = process.cpuUsage();
-    this.micros.push(((await this.operate(this.operations)) * 1000) / this.operations);
+    if (this.subject.sample) {
+      const times = await this.subject.sample(this.turn++);
+      this.micros.push(percentile(times, 0.5) * 1000);
+      this.tails.push(percentile(times, 0.99) * 1000);
+    } else {
+      this.micros.push(((await this.operate(this.operations)) * 1000) / this.operations);
+    }
     const { user, system } = process.cpuUsage(processorBefore);
     this.processor.push((user + system) / this.operations);
     this.counted += this.operations;
@@ -98,21 +111,16 @@ class Run {
     }
   }
 
-  result(all: readonly Run[]): Measured {
-    const others = all.filter((other) => other !== this);
-    return {
-      name: this.subject.name,
+  results(all: readonly Run[]): Measured[] {
+    const { name } = this.subject;
+    const parts = {
       concurrency: this.concurrency,
-      micros: spreadOf(this.micros),
       processor: spreadOf(this.processor),
-      speedOver: new Map(
-        others.map((other) => [
-          other.subject.name,
-          spreadOf(this.micros.map((own, round) => (other.micros[round] as number) / own)),
-        ]),
-      ),
       counts: this.counts(),
     };
+    const rows = [{ ...parts, name, ...compared(this, all, (run) => run.micros) }];
+    if (this.tails.length === 0) return rows;
+    return [...rows, { ...parts, name: `${name}, p99`, ...compared(this, all, (run) => run.tails) }];
   }
 
   private counts(): Counts | undefined {
@@ -128,6 +136,7 @@ class Run {
 
   private async together(operations: number): Promise<number> {
     const { subject } = this;
+    if (!subject.run) throw new Error(`${subject.name} is sampled`);
     const end = this.turn + operations;
     const worker = async (): Promise<void> => {
       while (this.turn < end) {
@@ -147,11 +156,30 @@ class Run {
     for (let i = 0; i < operations; i++, this.turn++) {
       await this.subject.prepare?.(this.turn);
       const began = performance.now();
-      await this.subject.run(this.turn);
+      await this.subject.run?.(this.turn);
       spent += performance.now() - began;
     }
     return spent;
   }
+}
+
+/** The times of one run, and how many times as fast it was as each other one, round by round. */
+function compared(
+  own: Run,
+  all: readonly Run[],
+  timesOf: (run: Run) => readonly number[],
+): Pick<Measured, 'micros' | 'speedOver'> {
+  const times = timesOf(own);
+  const others = all.filter((other) => other !== own);
+  return {
+    micros: spreadOf(times),
+    speedOver: new Map(
+      others.map((other) => [
+        other.subject.name,
+        spreadOf(times.map((time, round) => (timesOf(other)[round] as number) / time)),
+      ]),
+    ),
+  };
 }
 
 /**

@@ -2,6 +2,7 @@ import type { ComparisonFactory } from './comparison.js';
 import { findById, findRows, getOne } from './comparisons/queries.js';
 import { guardedSaves } from './comparisons/guarded-saves.js';
 import { invalidation } from './comparisons/invalidation.js';
+import { locks } from './comparisons/locks.js';
 import { pieces } from './comparisons/pieces.js';
 import { saves } from './comparisons/saves.js';
 import { sharedHit } from './comparisons/shared-hit.js';
@@ -16,6 +17,7 @@ const ALL: readonly ComparisonFactory[] = [
   getOne,
   invalidation,
   ...saves,
+  ...locks,
   ...guardedSaves,
   ...pieces,
 ];

@@ -16,3 +16,9 @@ export function spreadOf(sample: readonly number[]): Spread {
     max: at(sorted.length - 1),
   };
 }
+
+/** @param part 0.5: the median; the sample has at least one number */
+export function percentile(sample: readonly number[], part: number): number {
+  const sorted = [...sample].sort((a, b) => a - b);
+  return sorted[Math.min(Math.floor(sorted.length * part), sorted.length - 1)] as number;
+}

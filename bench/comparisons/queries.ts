@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import type { Repository } from 'typeorm';
-import type { Case, Comparison, ComparisonFactory, Counts, Target } from '../comparison.js';
+import type { OperationCase, Comparison, ComparisonFactory, Counts, Target } from '../comparison.js';
 import { CommandCounter } from '../counters.js';
 import { type Article, GROUPS, ROWS, ROWS_PER_GROUP } from '../entities.js';
 import { ArticleDatabase, ownRedis, sameData, type Articles } from '../world.js';
@@ -114,7 +114,7 @@ async function create(query: Query): Promise<Comparison> {
   };
 }
 
-interface Way extends Case {
+interface Way extends OperationCase {
   run(turn: number): Promise<Article[]>;
 }
 

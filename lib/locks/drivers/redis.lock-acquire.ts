@@ -99,13 +99,15 @@ local last, is_new = 0, 1
 for _, it in ipairs(names) do
   last = math.max(last, it.last)
   if wait > 0 then
-    if redis.call('HEXISTS', it.waiters, owner) == 0 then redis.call('RPUSH', it.line, owner) else is_new = 0 end
     local who = { mode = mode, limit = limit, ttl = #names == 1 and ttl or 0, channel = channel, metadata = metadata }
-    stand(it, who, owner, now + wait, 0)
-    local keep = whole(math.max(redis.call('PTTL', it.line), wait + 60000))
-    redis.call('PEXPIRE', it.line, keep)
-    redis.call('PEXPIRE', it.waiters, keep)
-    redis.call('SET', it.short, '*', 'PX', whole(math.max(redis.call('PTTL', it.short), keep)))
+    if stand(it, who, owner, now + wait, 0) == 1 then redis.call('RPUSH', it.line, owner) else is_new = 0 end
+    -- Twice as long as they have to last, so that it is seldom set.
+    if redis.call('PTTL', it.line) < wait + 60000 then
+      local keep = 2 * (wait + 60000)
+      redis.call('PEXPIRE', it.line, whole(keep))
+      redis.call('PEXPIRE', it.waiters, whole(keep))
+      redis.call('SET', it.short, '*', 'PX', whole(math.max(redis.call('PTTL', it.short), keep)))
+    end
   end
 end
 return { whole(math.max(look - now, 0)), whole(now), whole(last), is_new }`,

@@ -70,11 +70,11 @@ export class RedisLockDriver implements LockDriver {
     private readonly connection: RedisConnection,
     private readonly prefix: string,
     private readonly clock: Clock,
-    private readonly scheduler: Scheduler,
+    scheduler: Scheduler,
   ) {
     this.#isCluster = connection.client.isCluster ?? false;
-    this.#waiters = new RedisWaiters(scheduler);
     this.#timeouts = new Timeouts(clock, scheduler);
+    this.#waiters = new RedisWaiters(this.#timeouts);
     this.#wakeUps = new WakeUps({
       connect: () => connection.subscriber(),
       channel: `${prefix}lock:${randomBytes(9).toString('base64url')}`,
@@ -102,7 +102,7 @@ export class RedisLockDriver implements LockDriver {
 
   async acquireInTurn(request: LockRequest, { wait, signal }: LockPatience): Promise<LockTurn | LockBusy> {
     signal?.throwIfAborted();
-    const waiter = new RedisWaiter(request, this.clock, this.scheduler);
+    const waiter = new RedisWaiter(request, this.clock, this.#timeouts);
     const wake = signal && ((): void => waiter.wake());
     if (wake) signal.addEventListener('abort', wake);
     this.#waiters.join(waiter);

@@ -15,21 +15,54 @@ export interface ReleaseCall {
   readonly countsListeners: boolean;
 }
 
-/** What is usual comes first: one name, held exclusively, and nobody waits. */
-const RELEASE_UNWANTED = `
+/**
+ * What is usual comes before the functions: one name, held exclusively, which nobody waits for; or for which one waits
+ * first that can be given it, as `hand_over` does.
+ */
+const RELEASE_USUAL = `
 if #KEYS == 4 then
   local state = redis.call('GET', KEYS[1])
-  if state and string.byte(state) == 120 and string.sub(state, 18, 18 + #ARGV[1]) == ARGV[1] .. ' '
-    and redis.call('PTTL', KEYS[1]) > ${KEEP} then
-    redis.call('SETRANGE', KEYS[1], 0, '-')
-    return 1
+  if state and string.byte(state) == 120 then
+    if string.sub(state, 18, 18 + #ARGV[1]) == ARGV[1] .. ' ' and redis.call('PTTL', KEYS[1]) > ${KEEP} then
+      redis.call('SETRANGE', KEYS[1], 0, '-')
+      return 1
+    end
+  elseif state == '*' and ARGV[2] == '1' and redis.call('HLEN', KEYS[2]) == 2 then
+    local lease = redis.call('HMGET', KEYS[2], ARGV[1], '#')
+    local held_to = string.match(lease[1] or '', '^(%d+) x ')
+    local line = held_to and redis.call('LRANGE', KEYS[3], 0, 1)
+    if line and line[1] then
+      local entries = redis.call('HMGET', KEYS[4], line[1], line[2] or '')
+      local waits_to, ttl, channel, metadata = string.match(entries[1] or '', '^(%d+) x %d+ 0 ([1-9]%d*) (%S+) (.*)$')
+      local time = redis.call('TIME')
+      local now = time[1] * 1000 + math.floor(time[2] / 1000)
+      local token = time[1] .. string.rep('0', 6 - #time[2]) .. time[2]
+      if waits_to and channel ~= '-' and tonumber(waits_to) > now and tonumber(held_to) > now
+        and token > lease[2] and redis.call('PUBLISH', channel,
+          line[1] .. ' ' .. token .. ' ' .. string.format('%.0f', now)) > 0 then
+        redis.call('LPOP', KEYS[3])
+        redis.call('HDEL', KEYS[4], line[1])
+        redis.call('HDEL', KEYS[2], ARGV[1])
+        redis.call('HSET', KEYS[2], line[1], string.format('%.0f', now + ttl) .. ' x ' .. token .. ' ' .. channel ..
+          ' ' .. metadata, '#', token)
+        if redis.call('PTTL', KEYS[2]) < ttl + ${KEEP} then
+          redis.call('SET', KEYS[1], '*', 'PX', ttl + 2 * ${KEEP})
+          redis.call('PEXPIRE', KEYS[2], ttl + 2 * ${KEEP})
+        end
+        local other = string.match(entries[2] or '', '^%d+ %a %d+ %d %d+ (%S+) ')
+        if other and other ~= '-' and other ~= channel then
+          redis.call('PUBLISH', other, line[2] .. ' ' .. ttl)
+        end
+        return 1
+      end
+    end
   end
 end`;
 
 /** A waiter leaves the line by it, too. */
 export const releaseScript: RedisScript<ReleaseCall, ReleaseOutcome> = defineScript({
   name: 'release',
-  source: `${RELEASE_UNWANTED}${CLOCK}${OPEN}${LINE}
+  source: `${RELEASE_USUAL}${CLOCK}${OPEN}${LINE}
 local owner, counts_listeners = ARGV[1], ARGV[2] == '1'
 local held, stolen = true, false
 for n = 1, #KEYS / 4 do

@@ -12,7 +12,13 @@ local function whole(number) return string.format('%.0f', number) end
 -- Spreads what is in one value over the other keys.
 local function unfold(it)
   local state = redis.call('GET', it.short)
-  if not state or state == '*' then return end
+  if state == '*' then return end
+  if not state then
+    -- Nobody may take it for free when this key alone was evicted.
+    local left = redis.call('PTTL', it.lock)
+    if left > 0 then redis.call('SET', it.short, '*', 'PX', left) end
+    return
+  end
   local token, left = string.sub(state, 2, 17), redis.call('PTTL', it.short)
   if string.byte(state) == 120 and left > KEEP then
     local owner, metadata = string.match(state, '^(%S+) (.*)$', 18)
@@ -65,9 +71,12 @@ local function hold(it, owner, ttl, mode, token, channel, metadata)
   it.latest = math.max(it.latest, now + ttl)
   redis.call('HSET', it.lock, owner,
     whole(now + ttl) .. ' ' .. mode .. ' ' .. token .. ' ' .. channel .. ' ' .. metadata, '#', token)
-  local keep = whole(it.latest - now + KEEP)
-  redis.call('SET', it.short, '*', 'PX', keep)
-  redis.call('PEXPIRE', it.lock, keep)
+  -- Twice as long as they have to last, so that they are seldom set.
+  if redis.call('PTTL', it.lock) < it.latest - now + KEEP then
+    local keep = whole(it.latest - now + 2 * KEEP)
+    redis.call('SET', it.short, '*', 'PX', keep)
+    redis.call('PEXPIRE', it.lock, keep)
+  end
 end
 local function token_of(it, floor)
   return whole(math.max(time[1] * 1000000 + time[2], it.last + 1, floor))
@@ -104,11 +113,13 @@ local function first(it)
     owner = redis.call('LINDEX', it.line, 0)
   end
 end
+-- Returns 1 if it did not stand in line before.
 local function stand(it, who, owner, deadline, woken)
-  redis.call('HSET', it.waiters, owner, whole(deadline) .. ' ' .. who.mode .. ' ' .. whole(who.limit) .. ' ' ..
+  return redis.call('HSET', it.waiters, owner, whole(deadline) .. ' ' .. who.mode .. ' ' .. whole(who.limit) .. ' ' ..
     woken .. ' ' .. whole(who.ttl) .. ' ' .. who.channel .. ' ' .. who.metadata)
 end
 -- Lets the process of whoever stands in line there look after a while whether the one before has come or gone.
+-- Returns who that is.
 local function watch(it, place, channel, after)
   local owner = redis.call('LINDEX', it.line, place)
   local entry = owner and redis.call('HGET', it.waiters, owner)
@@ -116,6 +127,7 @@ local function watch(it, place, channel, after)
   if other and other ~= '-' and other ~= channel then
     redis.call('PUBLISH', other, owner .. ' ' .. whole(after))
   end
+  return owner
 end
 -- Gives a name to the first in line as far as it is free for them, unless that is the caller.
 -- Returns who is first then, and when to look again.
@@ -133,7 +145,8 @@ local function hand_over(it, caller, counts_listeners)
         it.last = tonumber(token)
         hold(it, head.owner, head.ttl, head.mode, token, head.channel, head.metadata)
         count(it, now + head.ttl, head.mode)
-        watch(it, 0, head.channel, head.ttl)
+        local following = watch(it, 0, head.channel, head.ttl)
+        if head.mode == 'x' or not following then return following or nil, it.latest end
       end
     elseif redis.call('PUBLISH', head.channel, head.owner) > 0 or not counts_listeners then
       local deadline = math.min(head.deadline, now + CLAIM)

@@ -1,5 +1,6 @@
-import type { Clock, Scheduler } from '../../core/clock.js';
+import type { Clock } from '../../core/clock.js';
 import type { LockRequest } from '../lock-driver.interface.js';
+import type { Timeouts } from '../timeouts.js';
 import type { AcquireRefusal } from './redis.lock-acquire.js';
 
 /** A lease that began while its owner waited, as the message says that tells it. */
@@ -27,7 +28,7 @@ export class RedisWaiter {
   constructor(
     readonly request: LockRequest,
     private readonly clock: Clock,
-    private readonly scheduler: Scheduler,
+    private readonly timeouts: Timeouts,
   ) {}
 
   /** Whether it stood in line when it last asked. */
@@ -78,7 +79,7 @@ export class RedisWaiter {
         this.#wake = undefined;
         resolve();
       };
-      const cancel = this.scheduler.schedule(ms, end);
+      const cancel = this.timeouts.set(ms, end);
       this.#wake = end;
       if (this.#isWoken) end();
     });
@@ -98,7 +99,7 @@ export class RedisWaiters {
   readonly #byOwner = new Map<string, RedisWaiter>();
   readonly #byName = new Map<string, Watch>();
 
-  constructor(private readonly scheduler: Scheduler) {}
+  constructor(private readonly timeouts: Timeouts) {}
 
   /** From now on it hears what its owner is told. */
   join(waiter: RedisWaiter): void {
@@ -136,7 +137,7 @@ export class RedisWaiters {
       const watch = this.#byName.get(name);
       if (!watch) continue;
       watch.cancel?.();
-      watch.cancel = this.scheduler.schedule(ms, () => watch.waiters.values().next().value?.wake());
+      watch.cancel = this.timeouts.set(ms, () => watch.waiters.values().next().value?.wake());
     }
   }
 
