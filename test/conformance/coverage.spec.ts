@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { CASE_IDS, VERSION_CASE_IDS } from './ids.js';
+import { CASE_IDS, LOCK_CASE_IDS, VERSION_CASE_IDS } from './ids.js';
 
 const folder = new URL('.', import.meta.url);
 const IDS = String.raw`CO-X?\d+(?: and CO-X?\d+)*`;
@@ -41,20 +41,23 @@ describe('the conformance suite', () => {
   });
 });
 
-describe('the cases of django-concurrency', () => {
-  it('have a test in test/versioning, or a reason in docs/conformance.md', () => {
-    const at = new URL('../versioning/', folder);
+describe.each([
+  ['django-concurrency', 'CC', 'versioning', VERSION_CASE_IDS],
+  ['django-cache-lock', 'CL', 'locks', LOCK_CASE_IDS],
+])('the cases of %s', (_, prefix, where, ids) => {
+  it(`have a test in test/${where}, or a reason in docs/conformance.md`, () => {
+    const at = new URL(`../${where}/`, folder);
     const files = readdirSync(at, { recursive: true, encoding: 'utf8' }).filter((name) =>
       name.endsWith('.ts'),
     );
     const texts = files.map((name) => readFileSync(new URL(name, at), 'utf8')).join('\n');
-    const found = new Set(
-      [...texts.matchAll(/['"`](CC-X?\d+(?:(?: and |, )CC-X?\d+)*)[ :]/g)].flatMap(([, ids]) =>
-        ids!.split(/ and |, /),
-      ),
-    );
+    const id = String.raw`${prefix}-X?\d+`;
+    const title = new RegExp(String.raw`['"\`](${id}(?:(?: and |, )${id})*)[ :]`, 'g');
+    const found = new Set([...texts.matchAll(title)].flatMap(([, tested]) => tested!.split(/ and |, /)));
     const docs = readFileSync(new URL('../../docs/conformance.md', folder), 'utf8');
-    const reasons = new Set([...docs.matchAll(/^\|\s*(CC-X?\d+)\s*\|\s*\S/gm)].map(([, id]) => id!));
-    expect(VERSION_CASE_IDS.filter((id) => !found.has(id) && !reasons.has(id))).toEqual([]);
+    const row = new RegExp(String.raw`^\|\s*(${id})\s*\|\s*\S`, 'gm');
+    const reasons = new Set([...docs.matchAll(row)].map(([, reason]) => reason!));
+    expect(ids.filter((each) => !found.has(each) && !reasons.has(each))).toEqual([]);
+    expect([...reasons].filter((each) => found.has(each))).toEqual([]);
   });
 });

@@ -6,3 +6,6 @@ export const CASE_IDS: readonly string[] = [...numbered('CO-', 152, 3), ...numbe
 
 /** Those of django-concurrency; their tests are in `test/versioning`. */
 export const VERSION_CASE_IDS: readonly string[] = [...numbered('CC-', 101, 3), ...numbered('CC-X', 7, 2)];
+
+/** Those of django-cache-lock; their tests are in `test/locks`. */
+export const LOCK_CASE_IDS: readonly string[] = [...numbered('CL-', 18, 2), ...numbered('CL-X', 8, 2)];

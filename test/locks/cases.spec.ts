@@ -1,31 +1,42 @@
-// The cases of django-cache-lock's suite (CL-01 ...) and those in which it fails (CL-X01 ...), on every driver.
+// The cases of django-cache-lock's suite (CL-01 ...) and those in which it fails (CL-X01 ...), on every driver. Those of
+// decorators, entities and transactions are in cases.nest.spec.ts.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { MemoryLockDriver } from '../../lib/locks/drivers/memory.lock-driver.js';
 import { LockBusyError, LockLostError } from '../../lib/locks/lock.errors.js';
+import type { LockDriver } from '../../lib/locks/lock-driver.interface.js';
 import type { LockService } from '../../lib/locks/lock.service.js';
-import type { LockDriverContract, LockDriverSubject } from '../../lib/testing/lock-driver.contract.js';
-import { DATABASES } from '../support/databases.js';
-import { file } from './subjects/file.js';
-import { memcached } from './subjects/memcached.js';
-import { redis } from './subjects/redis.js';
+import type { LockDriverSubject } from '../../lib/testing/lock-driver.contract.js';
 import { serviceOver } from './services.js';
-import { sql } from './subjects/sql.js';
+import { dropSubjects, SUBJECTS } from './subjects/all.js';
 
-const memory: LockDriverContract = {
-  create: async () => {
-    const driver = new MemoryLockDriver();
-    return { driver, other: driver, elapse: () => Promise.resolve(), dispose: () => driver.close() };
-  },
-};
-const databases = DATABASES.map((kind) => [`SQL on ${kind}`, sql(kind)] as const);
-afterAll(() => Promise.all(databases.map(([, contract]) => contract.drop())));
+afterAll(dropSubjects);
 
-describe.each([
-  ['memory', memory],
-  ['redis', redis],
-  ['file', file],
-  ['memcached', memcached],
-  ...databases,
-] as const)('CL cases on %s', (_, contract) => {
+/** A driver that counts how often it is asked for a lock. */
+function counting(driver: LockDriver): { readonly driver: LockDriver; readonly asked: () => number } {
+  let count = 0;
+  const counted = Object.assign(Object.create(driver) as LockDriver, {
+    acquire: (...args: Parameters<LockDriver['acquire']>) => (count++, driver.acquire(...args)),
+    ...(driver.acquireInTurn && {
+      acquireInTurn: (...args: Parameters<Required<LockDriver>['acquireInTurn']>) => (
+        count++,
+        (driver as Required<LockDriver>).acquireInTurn(...args)
+      ),
+    }),
+    renew: driver.renew.bind(driver),
+    release: driver.release.bind(driver),
+    inspect: driver.inspect.bind(driver),
+    close: driver.close.bind(driver),
+  });
+  return { driver: counted, asked: () => count };
+}
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+}
+
+describe.each(SUBJECTS)('CL cases on %s', (_, contract) => {
   let subject: LockDriverSubject;
   /** Ours, and that of another process. */
   let locks: LockService;
@@ -88,6 +99,17 @@ describe.each([
     await lock.release();
   });
 
+  it('CL-08: asks a bounded number of times while it waits: once where it is told, ever more rarely elsewhere', async () => {
+    const lock = await locks.acquire('a');
+    const { driver, asked } = counting(subject.other);
+    const patient = serviceOver(driver);
+    await patient.acquire('a', { wait: 350 }).catch(() => undefined);
+    // Pauses of 5, 7.5, 11.25 ... 100 ms, each at least half of that: not more than 14 in 350 ms, and the last look.
+    if (driver.capabilities.wakeUp === 'push') expect(asked()).toBe(1);
+    else expect(asked()).toBeLessThanOrEqual(15);
+    await lock.release();
+  });
+
   it('CL-09: what is stored is what the holder has', async () => {
     const lock = await locks.acquire('a', { label: 'report' });
     const { holders } = await others.whoHolds('a');
@@ -111,6 +133,16 @@ describe.each([
     expect(lock.isHeld()).toBe(false);
     const next = await others.acquire('a');
     expect([lock.isHeld(), next.isHeld()]).toEqual([false, true]);
+    await next.release();
+  });
+
+  it('CL-14: the right to release is the handle, wherever it is passed; not the name, nor the place in the program', async () => {
+    const lock = await locks.acquire('a');
+    const elsewhere = await locks.using('b', async (other) => [await other.release(), await lock.release()]);
+    expect(elsewhere).toEqual(['released', 'released']);
+    const next = await locks.acquire('a');
+    expect(await lock.release()).toBe('released');
+    expect([next.isHeld(), await isFree('a')]).toEqual([true, false]);
     await next.release();
   });
 
@@ -152,6 +184,23 @@ describe.each([
   it('CL-X05: a section whose lock was lost fails at its end', async () => {
     const lost = locks.using('a', { ttl: short, extend: false }, (lock) => overdue(lock));
     await expect(lost).rejects.toThrow(LockLostError);
+  });
+
+  it('CL-X06: a handle that nobody keeps does not let go of its lock', async () => {
+    const { fencingToken } = await locks.acquire('a');
+    collectGarbage();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect((await others.whoHolds('a')).holders).toMatchObject([{ fencingToken }]);
+    expect(locks.stats().held).toBe(1);
+  });
+
+  it('CL-X08: two backends know nothing of each other', async () => {
+    const elsewhere = serviceOver(new MemoryLockDriver());
+    const held = [await locks.acquire('a'), await elsewhere.acquire('a')];
+    expect(held.map((lock) => lock.isHeld())).toEqual([true, true]);
+    expect(await held[1]?.release()).toBe('released');
+    expect(await isFree('a')).toBe(false);
+    await elsewhere.close();
   });
 
   it('CL-X07 and CL-11: a nested call is refused, unless it may enter again', async () => {
