@@ -51,9 +51,11 @@ async function onDefaultPort(server) {
 function installed(server) {
   if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) return undefined;
   const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, maxBuffer: 64 * 1024 * 1024 };
+  // Somebody else may be installing: a new machine updates itself.
+  const wait = ['-o', 'DPkg::Lock::Timeout=300'];
   try {
-    run('apt-get', ['update'], options);
-    run('apt-get', ['install', '-y', '--no-install-recommends', server.aptPackage], options);
+    run('apt-get', [...wait, 'update'], options);
+    run('apt-get', [...wait, 'install', '-y', '--no-install-recommends', server.aptPackage], options);
   } catch (error) {
     // In a container the package's own service may fail to start; what counts is whether the binary is there.
     if (!server.binaries()) throw error;
