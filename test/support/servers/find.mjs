@@ -1,9 +1,9 @@
 // Finds the servers the tests need. In order: the variable, the default port, a binary, the system's packages.
-import { existsSync } from 'node:fs';
+import { aptInstalled } from './apt.mjs';
 import { mariadb } from './mariadb.mjs';
 import { memcached } from './memcached.mjs';
 import { postgres } from './postgres.mjs';
-import { run, sweepServers } from './process.mjs';
+import { sweepServers } from './process.mjs';
 import { redis } from './redis.mjs';
 
 export const SERVERS = [postgres, mariadb, redis, memcached];
@@ -47,21 +47,7 @@ async function onDefaultPort(server) {
   return undefined;
 }
 
-/** Installs the server's package where that is ours to do: as root on Debian. */
-function installed(server) {
-  if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) return undefined;
-  const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, maxBuffer: 64 * 1024 * 1024 };
-  // Somebody else may be installing: a new machine updates itself.
-  const wait = ['-o', 'DPkg::Lock::Timeout=300'];
-  try {
-    run('apt-get', [...wait, 'update'], options);
-    run('apt-get', [...wait, 'install', '-y', '--no-install-recommends', server.aptPackage], options);
-  } catch (error) {
-    // In a container the package's own service may fail to start; what counts is whether the binary is there.
-    if (!server.binaries()) throw error;
-  }
-  return server.binaries();
-}
+const installed = (server) => aptInstalled([server.aptPackage], () => server.binaries());
 
 function reason(error) {
   return error.message || error.code || String(error);
