@@ -20,6 +20,8 @@ export function createKeyv(cacheOps: CacheOpsService, options: KeyvAdapterOption
   return new Keyv({
     store,
     namespace: options.namespace ?? 'keyv',
+    // What cannot be stored is an error of whoever stores it; reads never fail.
+    throwOnErrors: true,
     // Keyv would make JSON of everything.
     serialize: undefined,
     deserialize: undefined,

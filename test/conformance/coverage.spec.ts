@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { CASE_IDS, LOCK_CASE_IDS, VERSION_CASE_IDS } from './ids.js';
+import { CACHEME_CASE_IDS, CASE_IDS, ICACHE_CASE_IDS, LOCK_CASE_IDS, VERSION_CASE_IDS } from './ids.js';
 
 const folder = new URL('.', import.meta.url);
 const IDS = String.raw`CO-X?\d+(?: and CO-X?\d+)*`;
@@ -44,6 +44,8 @@ describe('the conformance suite', () => {
 describe.each([
   ['django-concurrency', 'CC', 'versioning', VERSION_CASE_IDS],
   ['django-cache-lock', 'CL', 'locks', LOCK_CASE_IDS],
+  ['the cacheme family', 'CM', 'conformance', CACHEME_CASE_IDS],
+  ['django-icache', 'IC', 'nest', ICACHE_CASE_IDS],
 ])('the cases of %s', (_, prefix, where, ids) => {
   it(`have a test in test/${where}, or a reason in docs/conformance.md`, () => {
     const at = new URL(`../${where}/`, folder);
@@ -59,5 +61,6 @@ describe.each([
     const reasons = new Set([...docs.matchAll(row)].map(([, reason]) => reason!));
     expect(ids.filter((each) => !found.has(each) && !reasons.has(each))).toEqual([]);
     expect([...reasons].filter((each) => found.has(each))).toEqual([]);
+    expect([...found, ...reasons].filter((each) => !ids.includes(each))).toEqual([]);
   });
 });

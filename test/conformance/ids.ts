@@ -9,3 +9,9 @@ export const VERSION_CASE_IDS: readonly string[] = [...numbered('CC-', 101, 3), 
 
 /** Those of django-cache-lock; their tests are in `test/locks`. */
 export const LOCK_CASE_IDS: readonly string[] = [...numbered('CL-', 18, 2), ...numbered('CL-X', 8, 2)];
+
+/** Those of the cacheme family; their tests are in `test/conformance`. */
+export const CACHEME_CASE_IDS: readonly string[] = [...numbered('CM-', 66, 2), ...numbered('CM-X', 6, 2)];
+
+/** Those of django-icache; their tests are with the versioned cache and the templates. */
+export const ICACHE_CASE_IDS: readonly string[] = numbered('IC-X', 4, 2);

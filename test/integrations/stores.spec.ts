@@ -209,6 +209,7 @@ describe.each(['memory', 'Redis'])('CACHE_MANAGER over the cache on %s', (backen
     await cache.set('k', value);
     expect(await cache.get('k')).toStrictEqual(value);
     expect(await cache.mget(['k', 'none'])).toStrictEqual([value, undefined]);
+    await expect(cache.set('k', { open: () => 1 })).rejects.toMatchObject({ code: 'SERIALIZATION' });
     await cache.del('k');
     expect(await cache.get('k')).toBeUndefined();
     expect(await cache.wrap('w', () => 'made')).toBe('made');
