@@ -68,6 +68,32 @@ export interface LeaseRequest {
   readonly owner: string;
 }
 
+/** A page of the keys of all entries. */
+export interface KeyPage {
+  /** Of the next page; `''` when this was the last. */
+  readonly cursor: string;
+  readonly keys: readonly string[];
+}
+
+/** What an entry that carries its token list depends on. */
+export interface EntryHead {
+  readonly key: string;
+  readonly tokens: readonly Token[];
+  readonly stamps: readonly Stamp[];
+}
+
+/** To look through all entries, for people and not for requests. Each method is one round trip. */
+export interface EntryListing {
+  /**
+   * @param cursor `''`: the first page
+   * @returns keys, some of them perhaps more than once, and perhaps none though there are more pages
+   */
+  scan(cursor: string): Promise<KeyPage>;
+
+  /** Of the entries under these keys those that carry a token list with this token. */
+  heads(keys: readonly string[], token: Token): Promise<readonly EntryHead[]>;
+}
+
 export interface ExpireRequest {
   readonly tokens: readonly Token[];
   /** As in a `pend`. */
@@ -83,6 +109,8 @@ export interface CacheDriver {
   readonly capabilities: { readonly shared: boolean };
   /** Entries that stay in this process, if the driver keeps any. */
   readonly near?: NearEntries;
+  /** Not every backend can be looked through. */
+  readonly listing?: EntryListing | undefined;
 
   /** Reads an entry and the states of the tokens together, as of one moment. */
   read(key: string, tokens: readonly Token[]): Promise<ReadReply>;

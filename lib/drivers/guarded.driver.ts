@@ -2,6 +2,7 @@ import { CacheOpsError } from '../cacheops.errors.js';
 import { EVERYTHING, tableToken, type Token } from '../core/token.js';
 import type {
   CacheDriver,
+  EntryListing,
   ExpireRequest,
   LeaseRequest,
   InterruptibleDriver,
@@ -36,6 +37,7 @@ const UNAVAILABLE = new CacheOpsError('DRIVER', 'The cache backend is down; the 
  */
 export class GuardedDriver implements InterruptibleDriver {
   readonly capabilities: CacheDriver['capabilities'];
+  readonly listing: EntryListing | undefined;
   readonly #connected: ConnectedDriver | undefined;
   readonly #unwatch: () => void;
   readonly #reads: Deadlines;
@@ -65,6 +67,7 @@ export class GuardedDriver implements InterruptibleDriver {
   ) {
     const { clock, timeouts, failures, cooldown, onStateChange } = resolveGuard(options);
     this.capabilities = inner.capabilities;
+    this.listing = inner.listing && this.#guarded(inner.listing);
     this.#reads = new Deadlines(timeouts.read, clock);
     this.#writes = new Deadlines(timeouts.write, clock);
     this.#invalidations = new Deadlines(timeouts.invalidation, clock);
@@ -168,6 +171,13 @@ export class GuardedDriver implements InterruptibleDriver {
       this.#probing = undefined;
     });
     return this.#probing;
+  }
+
+  #guarded(listing: EntryListing): EntryListing {
+    return {
+      scan: (cursor) => this.#serve(this.#invalidations, () => listing.scan(cursor)),
+      heads: (keys, token) => this.#serve(this.#invalidations, () => listing.heads(keys, token)),
+    };
   }
 
   async #serve<T>(deadlines: Deadlines, start: () => Promise<T>): Promise<T> {

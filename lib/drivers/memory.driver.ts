@@ -1,9 +1,11 @@
 import { type Clock, systemClock } from '../core/clock.js';
 import { leaseToken, type Token, tableToken } from '../core/token.js';
+import { headOf } from '../core/listing.js';
 import { CacheOpsConfigError } from '../cacheops.errors.js';
 import type { BusSource, BusListener, InvalidationBus } from './bus.interface.js';
 import type {
   CacheDriver,
+  EntryListing,
   ExpireRequest,
   LeaseRequest,
   PendRequest,
@@ -41,6 +43,13 @@ export class MemoryDriver implements CacheDriver, BusSource {
   protected readonly entries = new MemoryEntries();
   protected readonly stamps: MemoryStamps;
   protected readonly tables = new MemoryRegistries();
+  readonly listing: EntryListing = {
+    scan: async () => ({ cursor: '', keys: this.entries.keys() }),
+    heads: async (keys, token) => {
+      const now = this.#clock.monotonic();
+      return keys.flatMap((key) => headOf(key, this.entries.get(key, now), token) ?? []);
+    },
+  };
   readonly #leases = new MemoryLeases();
   readonly #listeners = new Set<BusListener>();
   readonly #clock: Clock;

@@ -42,6 +42,10 @@ export class MemoryEntries {
     );
   }
 
+  keys(): string[] {
+    return this.#entries.keys();
+  }
+
   delete(key: string): boolean {
     const found = this.#entries.get(key);
     return found !== undefined && this.#entries.delete(found);

@@ -2,6 +2,7 @@ import { CacheOpsConfigError } from '../cacheops.errors.js';
 import { systemClock } from '../core/clock.js';
 import { EVERYTHING, type Token } from '../core/token.js';
 import type {
+  EntryListing,
   ExpireRequest,
   LeaseRequest,
   PendRequest,
@@ -30,6 +31,7 @@ import {
   settleScript,
   verifyScript,
 } from './redis.invalidation-scripts.js';
+import { headsScript, scanScript } from './redis.list-scripts.js';
 import { leaseScript, unleaseScript } from './redis.lease-scripts.js';
 import { type RedisScript, runScript } from './redis.script.js';
 import { entryKey, stampKey } from './redis.script-parts.js';
@@ -49,6 +51,10 @@ const EXCLAMATION = 0x21;
  */
 export class RedisDriver implements ConnectedDriver, BusSource {
   readonly capabilities = { shared: true };
+  readonly listing: EntryListing = {
+    scan: (cursor) => this.#run(scanScript, cursor),
+    heads: (keys, token) => this.#run(headsScript, { keys, token }),
+  };
   readonly #client: RedisClient;
   readonly #prefix: string;
   readonly #batch = new WriteBatch();

@@ -67,6 +67,10 @@ export class S3Fifo<N extends FifoNode> {
     return this.#nodes.size;
   }
 
+  keys(): string[] {
+    return [...this.#nodes.keys()];
+  }
+
   /** How many nodes had to leave for others so far. */
   get evictions(): number {
     return this.#evictions;

@@ -51,6 +51,7 @@ const DEFAULT_MAX_LAG = 1_000;
 export class NearDriver implements CacheDriver {
   readonly capabilities: CacheDriver['capabilities'];
   readonly near: NearEntries;
+  readonly listing: CacheDriver['listing'];
   readonly #store: NearStore;
   readonly #clock: Clock;
   readonly #maxBytes: number;
@@ -68,6 +69,7 @@ export class NearDriver implements CacheDriver {
   ) {
     const { bus, maxLag = DEFAULT_MAX_LAG } = options;
     this.capabilities = inner.capabilities;
+    this.listing = inner.listing;
     this.#maxBytes = positive('near.maxBytes', options.maxBytes);
     this.#clock = options.clock ?? systemClock;
     this.#store = new NearStore(this.#maxBytes, this.#clock);

@@ -8,14 +8,14 @@ import type { CacheEvent, CacheStats, Instrumentation } from '../core/instrument
 import type { CacheDriver } from '../drivers/cache-driver.interface.js';
 import type { EntryStore } from '../drivers/entry-store.interface.js';
 import type { NearStats } from '../drivers/near-entries.interface.js';
-import { EVERYTHING } from '../core/token.js';
+import { EVERYTHING, tagToken } from '../core/token.js';
 import type { Invalidator } from '../invalidation/invalidator.js';
 import { dep, type Dependency } from '../core/entity-dependency.js';
 import { companionOf } from '../discovery/bound-prototypes.js';
 import type { CachedMethod, MethodArguments, MethodNames, MethodResult } from './bound-method.js';
 import { type CachedResponses, isOfRoute } from './cached-responses.js';
 import { CachedValues, type CachedValuesParts, type ValueExplanation } from './cached-values.js';
-import type { DependencyResolver } from './dependency-resolver.js';
+import { checkedTag, type DependencyResolver } from './dependency-resolver.js';
 
 /** What `explain` says about a query. */
 export interface QueryReport extends QueryExplanation {
@@ -183,6 +183,18 @@ export class CacheOpsService extends CachedValues {
     if (!cacheable || key === undefined) return explanation;
     const found = await this.parts.cache.inspect(key, tokens ?? []);
     return { ...explanation, stored: found?.fresh ?? false };
+  }
+
+  /**
+   * The keys of the values under a tag that would be served now: of `getOrSet`, `set`, `wrap`, methods and routes. For
+   * people and tools, not for requests: every entry of the backend is looked at, page by page.
+   *
+   * @throws CacheOpsDependencyError when the tag is no text
+   * @throws CacheOpsError `DRIVER` when the backend fails
+   * @example for await (const key of cacheOps.keys('shop:1')) console.log(key);
+   */
+  keys(tag: string): AsyncIterable<string> {
+    return this.parts.values.keys(tagToken(checkedTag(tag)));
   }
 
   /** Counts since the start of this process, and the state of the outboxes. */

@@ -71,7 +71,8 @@ export class DependencyResolver {
   }
 }
 
-function checkedTag(tag: unknown): string {
+/** @throws CacheOpsDependencyError */
+export function checkedTag(tag: unknown): string {
   if (typeof tag === 'string' && tag !== '') return tag;
   throw new CacheOpsDependencyError('UNKNOWN_DEPENDENCY', 'a tag, which is a text that is not empty', tag);
 }

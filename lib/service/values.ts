@@ -2,9 +2,10 @@ import type { Cache } from '../core/cache.js';
 import { frozen, nearFrozen, nearValues } from '../core/kept-value.js';
 import type { Codec, Lookup } from '../core/lookup.js';
 import { mergeDependencies, type Dependencies } from '../core/dependencies.js';
+import { freshKeys } from '../core/listing.js';
 import type { Inspection } from '../core/inspection.js';
 import type { Serializer } from '../core/serializer.js';
-import { EVERYTHING, keyToken } from '../core/token.js';
+import { EVERYTHING, keyToken, type Token } from '../core/token.js';
 import type { CacheDriver } from '../drivers/cache-driver.interface.js';
 import type { Invalidator } from '../invalidation/invalidator.js';
 
@@ -84,6 +85,15 @@ export class Values {
 
   inspect(key: string): Promise<Inspection | undefined> {
     return this.services.cache.inspect(entryName(key), this.lookup(key).dependencies.tokens);
+  }
+
+  /** The keys of the values that depend on a token and are fresh. */
+  async *keys(token: Token): AsyncGenerator<string> {
+    const { cache, driver } = this.services;
+    const before = cache.place(entryName(''));
+    if (before === undefined) return;
+    for await (const key of freshKeys(driver, token))
+      if (key.startsWith(before)) yield key.slice(before.length);
   }
 
   private lookup(key: string, dependencies?: Dependencies) {
