@@ -183,6 +183,19 @@ describe('the films sample', () => {
     expect(await app.get(DataSource).manager.countBy(Director, { name: 'Nobody Yet' })).toBe(0);
   });
 
+  it('has versions for entity tags, and writes only the one that If-Match names', async () => {
+    const { id } = (await http().post('/films').send({ title: 'Versions' }).expect(201)).body as Film;
+    const read = await http().get(`/films/${id}`).expect(200);
+    expect(read.headers['etag']).toBe(`"${id}:1"`);
+    const edit = (tag: string) =>
+      http().patch(`/films/${id}`).set('If-Match', tag).send({ title: 'Versioned' });
+    expect((await edit(`"${id}:1"`).expect(200)).headers['etag']).toBe(`"${id}:2"`);
+    const { body } = await edit(`"${id}:1"`).expect(412);
+    expect(body).toMatchObject({ code: 'RECORD_MODIFIED', actual: '2', current: { title: 'Versioned' } });
+    await http().delete(`/films/${id}`).set('If-Match', `"${id}:1"`).expect(412);
+    await http().delete(`/films/${id}`).set('If-Match', `"${id}:2"`).expect(204);
+  });
+
   it('answers 409 to the second of two requests that add the same director', async () => {
     const { manager } = app.get(DataSource);
     // What the second request saw before the first committed.

@@ -1,5 +1,6 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
-import type { Film } from './film.entity.js';
+import { VersionedResource } from 'nestjs-cacheops';
+import { Film } from './film.entity.js';
 import {
   filmChanges,
   filmId,
@@ -10,7 +11,9 @@ import {
 } from './films.schemas.js';
 import { FilmsService, type FilmPage } from './films.service.js';
 
+/** A film has its version for an entity tag; writes may name it in `If-Match`. */
 @Controller('films')
+@VersionedResource(Film, { show: ['title', 'releaseDate', 'runningMinutes', 'imdbRating'] })
 export class FilmsController {
   constructor(private readonly films: FilmsService) {}
 
