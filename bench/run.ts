@@ -3,7 +3,9 @@ import { findById, findRows, getOne } from './comparisons/queries.js';
 import { guardedSaves } from './comparisons/guarded-saves.js';
 import { invalidation } from './comparisons/invalidation.js';
 import { locks } from './comparisons/locks.js';
+import { decorated } from './comparisons/decorated.js';
 import { pieces } from './comparisons/pieces.js';
+import { routes } from './comparisons/routes.js';
 import { saves } from './comparisons/saves.js';
 import { sharedHit } from './comparisons/shared-hit.js';
 import { FULL, measure, SMOKE } from './measure.js';
@@ -19,6 +21,8 @@ const ALL: readonly ComparisonFactory[] = [
   ...saves,
   ...locks,
   ...guardedSaves,
+  decorated,
+  ...routes,
   ...pieces,
 ];
 

@@ -69,3 +69,18 @@ export function mergeDependencies(all: readonly Dependencies[]): Dependencies {
     shapes: [...shapes.values()].map((use) => ({ ...use, tableAt: tokens.indexOf(tableToken(use.table)) })),
   };
 }
+
+/** The same with one token more, which is no table's. */
+export function withToken({ tokens, shapes }: Dependencies, token: Token): Dependencies {
+  let at = tokens.length;
+  while (at > 0 && (tokens[at - 1] as Token) > token) at--;
+  if (tokens[at - 1] === token) return { tokens, shapes };
+  const moved = (use: ShapeUse): ShapeUse => (use.tableAt < at ? use : { ...use, tableAt: use.tableAt + 1 });
+  return {
+    tokens: [...tokens.slice(0, at), token, ...tokens.slice(at)],
+    shapes: shapes.length === 0 ? shapes : shapes.map(moved),
+  };
+}
+
+/** What does not depend on anything but everything. */
+export const NO_DEPENDENCIES: Dependencies = dependenciesOf([]);

@@ -83,11 +83,12 @@ export class CallPlan {
 
   /** What is known of the dependencies before the method runs. */
   reads(context: CallContext): Dependencies {
-    const { cached, invalidateOn = [] } = this.rules;
-    const whole = invalidateOn
+    const { cached, invalidateOn } = this.rules;
+    const named = listOf(cached.deps?.(context));
+    const whole = (invalidateOn ?? [])
       .filter(({ rows }) => !rows)
       .flatMap(({ entities }) => listOf(entities(context)));
-    const deps = [...listOf(cached.deps?.(context)), ...whole];
+    const deps = whole.length === 0 ? named : [...named, ...whole];
     return this.services.resolver.reads(deps, this.tags(context));
   }
 

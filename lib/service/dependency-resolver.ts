@@ -1,5 +1,10 @@
 import { CacheOpsDependencyError } from '../cacheops.errors.js';
-import { dependenciesOf, type Dependencies, type TableDependency } from '../core/dependencies.js';
+import {
+  dependenciesOf,
+  NO_DEPENDENCIES,
+  type Dependencies,
+  type TableDependency,
+} from '../core/dependencies.js';
 import type { EntityModel } from '../core/entity-model.js';
 import { tableToken, tagToken, type Token } from '../core/token.js';
 import type { Effect } from '../invalidation/effect.js';
@@ -20,6 +25,7 @@ export class DependencyResolver {
 
   /** @throws CacheOpsDependencyError */
   reads(deps: readonly Dependency[], tags: readonly string[] = []): Dependencies {
+    if (Array.isArray(deps) && deps.length === 0 && tags.length === 0) return NO_DEPENDENCIES;
     const { rows, tags: named } = this.meaning(deps);
     return dependenciesOf(rows, [...named, ...tags.map(checkedTag)]);
   }

@@ -2,7 +2,7 @@ import type { CallPlan } from '../../service/call-plan.js';
 import { matchesWeakly, parseTagCondition } from '../entity-tag.js';
 import type { Exchange } from './exchange.js';
 import { joinedNames } from './response-headers.js';
-import type { StoredResponse } from './stored-response.js';
+import type { HeaderValue, StoredResponse } from './stored-response.js';
 
 /** Where a response came from: another process or the backend, this process, the handler; or the cache had no part in it. */
 export type Outcome = 'hit' | 'near' | 'miss' | 'bypass';
@@ -28,13 +28,13 @@ export class Answer {
   /** @returns what Nest is to make the response of */
   give(stored: StoredResponse, exchange: Exchange, outcome: Outcome): unknown {
     const isKnown = isNamed(stored, exchange);
-    let varyToo: unknown;
+    let varyToo: HeaderValue | undefined;
     for (const [name, value] of stored.headers) {
       if (name === 'vary') varyToo = value;
       else if (!isKnown || !name.startsWith('content-')) exchange.setHeader(name, value);
     }
     if (stored.tag !== undefined) exchange.setHeader('ETag', stored.tag);
-    const vary = joinedNames(exchange.header('Vary'), this.vary, varyToo as string | undefined);
+    const vary = this.varyBeside(exchange.header('Vary'), varyToo);
     if (vary !== undefined) exchange.setHeader('Vary', vary);
     if (exchange.header('Cache-Control') === undefined) exchange.setHeader('Cache-Control', this.control);
     if (outcome !== 'miss') exchange.setHeader('Age', String(ageOf(stored)));
@@ -42,6 +42,10 @@ export class Answer {
     exchange.status = isKnown ? NOT_MODIFIED : stored.status;
     if (isKnown) return undefined;
     return stored.ingredient ? stored.ingredient.value : stored.body;
+  }
+
+  private varyBeside(set: HeaderValue | undefined, kept: HeaderValue | undefined): string | undefined {
+    return set === undefined && kept === undefined ? this.vary : joinedNames(set, this.vary, kept);
   }
 
   tell(exchange: Exchange, outcome: Outcome): void {
