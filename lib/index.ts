@@ -108,6 +108,10 @@ export type {
   RenewOutcome,
 } from './locks/lock-driver.interface.js';
 export { MemoryLockDriver, type MemoryLockDriverOptions } from './locks/drivers/memory.lock-driver.js';
+export {
+  RedisQuorumLockDriver,
+  type RedisQuorumLockDriverOptions,
+} from './locks/drivers/redis-quorum.lock-driver.js';
 export { RedisLockDriver, type RedisLockDriverOptions } from './locks/drivers/redis.lock-driver.js';
 export { LockBusyError, type LockLoss, LockLostError } from './locks/lock.errors.js';
 export type { LockedSection, LockHandle, LockRelease } from './locks/lock-handle.js';

@@ -74,6 +74,8 @@ describe('FileLockDriver', () => {
     ['an id that was given again', { start: '1' }, true],
     ['an id that nobody has', { pid: 2 ** 22 + 1 }, true],
     ['another container, whose ids mean nothing here', { namespace: 'pid:[1]', pid: 2 ** 22 + 1 }, false],
+    ['a start of the machine that could not be read', { boot: '' }, false],
+    ['a beginning that could not be read', { start: '' }, false],
     ['this process', {}, false],
   ])('knows whether a holder is gone: %s', async (_, change, gone) => {
     await driver.acquire(request());

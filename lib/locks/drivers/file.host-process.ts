@@ -29,7 +29,8 @@ export function ownProcess(): HostProcess {
 /** Whether a process surely has ended. False where that cannot be told. */
 export function isGone({ boot, namespace, pid, start }: HostProcess): boolean {
   const here = ownProcess();
-  if (boot !== here.boot) return true;
+  // A word that could not be read, here or there, says nothing.
+  if (boot !== here.boot) return boot !== '' && here.boot !== '';
   // An id of another container says nothing here.
   if (namespace !== here.namespace) return false;
   try {
@@ -38,7 +39,8 @@ export function isGone({ boot, namespace, pid, start }: HostProcess): boolean {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return true;
   }
   const status = statusOf(pid);
-  return status !== undefined && (status.ended || status.start !== start);
+  if (status === undefined) return false;
+  return status.ended || (start !== '' && status.start !== '' && status.start !== start);
 }
 
 /** @returns `undefined` where the process is not to be seen */

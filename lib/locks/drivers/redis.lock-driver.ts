@@ -93,8 +93,13 @@ export class RedisLockDriver implements LockDriver {
     return new RedisLockDriver(await connectRedis(redis), prefix, clock, scheduler);
   }
 
-  async acquire(request: LockRequest): Promise<LockGrant | LockBusy> {
-    const reply = await this.#attempt(request, { wait: 0, channel: NO_CHANNEL });
+  acquire(request: LockRequest): Promise<LockGrant | LockBusy> {
+    return this.acquireFrom(request, 0);
+  }
+
+  /** @internal As `acquire`, with a token that is not less than `floor`; also of an owner that has the names already. */
+  async acquireFrom(request: LockRequest, floor: number): Promise<LockGrant | LockBusy> {
+    const reply = await this.#attempt(request, { wait: 0, channel: NO_CHANNEL }, floor);
     return reply.granted
       ? { granted: true, fencingToken: reply.fencingToken }
       : { granted: false, retryAfter: reply.retryAfter };
@@ -214,8 +219,8 @@ export class RedisLockDriver implements LockDriver {
     return unlessOver(this.#timeouts, deadline - this.clock.monotonic(), signal, work);
   }
 
-  #attempt(request: LockRequest, placing: Placing): Promise<AcquireGrant | AcquireRefusal> {
-    return this.#run(acquireScript, { request, ...placing, countsListeners: !this.#isCluster, floor: 0 });
+  #attempt(request: LockRequest, placing: Placing, floor = 0): Promise<AcquireGrant | AcquireRefusal> {
+    return this.#run(acquireScript, { request, ...placing, countsListeners: !this.#isCluster, floor });
   }
 
   #run<Request, Reply>(script: RedisScript<Request, Reply>, request: Request): Promise<Reply> {
