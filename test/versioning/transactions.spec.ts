@@ -134,6 +134,31 @@ describe.each(DATABASES)('the guard inside transactions on %s', (kind) => {
   });
 });
 
+describe('innodb_snapshot_isolation of MariaDB', () => {
+  it('refuses the statement itself, which is a conflict like any other', async () => {
+    const source = await guardedSource('mariadb');
+    const { repo, row } = shorthand(() => source);
+    const runner = source.dataSource.createQueryRunner();
+    try {
+      await runner.query('SET SESSION innodb_snapshot_isolation = ON');
+      const { id } = await repo(Post).save(repo(Post).create({ title: 'first' }));
+      await runner.startTransaction('REPEATABLE READ');
+      const mine = await runner.manager.findOneByOrFail(Post, { id });
+      await repo(Post).update({ id }, { title: 'theirs' });
+      const error = await refusal(runner.manager.save(Object.assign(mine, { title: 'mine' })));
+      await runner.rollbackTransaction();
+      expect(error).toMatchObject({ kind: 'modified', expected: 1, actual: 2, theirs: { title: 'theirs' } });
+      expect(error.cause).toMatchObject({ driverError: { errno: 1020 } });
+      expect(mine.version).toBe(1);
+      expect(await row(Post, { id })).toMatchObject({ title: 'theirs', version: 2 });
+    } finally {
+      await runner.query('SET SESSION innodb_snapshot_isolation = DEFAULT');
+      await runner.release();
+      await source.close();
+    }
+  });
+});
+
 /** The other client's edit comes after the transaction has begun to read, and is committed before it writes. */
 describe.each(['postgres', 'mariadb'] as const)('isolation on %s', (kind) => {
   let source: CachedSource;

@@ -1,4 +1,6 @@
-import { QueryFailedError } from 'typeorm';
+import { runInNewContext } from 'node:vm';
+import { type MigrationInterface, QueryFailedError } from 'typeorm';
+import { ModuleKind, ScriptTarget, transpileModule } from 'typescript';
 import { CacheOpsConfigError } from '../../lib/index.js';
 import { versionTriggers, versionTriggersMigration } from '../../lib/typeorm/index.js';
 import type { CachedSource } from '../support/cached-data-source.js';
@@ -80,6 +82,65 @@ describe.each(DATABASES)('version triggers on %s', (kind) => {
     });
   });
 });
+
+describe.each(DATABASES)('hard mode on %s', (kind) => {
+  it('refuses the stale save of a process without the guard, and no other save', async () => {
+    const source = await guardedSource(kind, { versioning: undefined });
+    const posts = source.dataSource.getRepository(Post);
+    try {
+      for (const sql of versionTriggers(source.dataSource, { refuseStale: true }).up)
+        await source.dataSource.query(sql);
+      const { id } = await posts.save(posts.create({ title: 'first' }));
+      const [theirs, mine] = [await posts.findOneByOrFail({ id }), await posts.findOneByOrFail({ id })];
+      await posts.save(Object.assign(theirs, { title: 'theirs' }));
+      await posts.save(Object.assign(theirs, { title: 'again' }));
+      await expect(posts.save(Object.assign(mine, { title: 'mine' }))).rejects.toThrow(
+        'cacheops: stale version',
+      );
+      const now = await posts.findOneOrFail({ where: { id }, cache: false });
+      expect(now).toMatchObject({ title: 'again', version: 3 });
+    } finally {
+      await source.close();
+    }
+  });
+});
+
+describe.each(DATABASES)('the migration on %s', (kind) => {
+  it('installs the triggers, and takes them away again', async () => {
+    const source = await guardedSource(kind);
+    const { dataSource } = source;
+    const runner = dataSource.createQueryRunner();
+    try {
+      const { id } = await dataSource.manager.save(Post, { title: 'first' });
+      const edit = async (): Promise<number> => {
+        await dataSource.query(`UPDATE post SET title = 'by a tool' WHERE id = ${id}`);
+        return (await dataSource.manager.findOneOrFail(Post, { where: { id }, cache: false })).version;
+      };
+      const text = versionTriggersMigration(dataSource, 'Versions1795000000000', { entities: ['Post'] });
+      const migration = loadMigration(text);
+      expect(await edit()).toBe(1);
+      await migration.up(runner);
+      // A second time, as after one that was interrupted.
+      await migration.up(runner);
+      expect(await edit()).toBe(2);
+      await migration.down(runner);
+      expect(await edit()).toBe(2);
+    } finally {
+      await runner.release();
+      await source.close();
+    }
+  });
+});
+
+/** An object of the class that the text of a migration exports. */
+function loadMigration(text: string): MigrationInterface {
+  const options = { module: ModuleKind.CommonJS, target: ScriptTarget.ES2022 };
+  const { outputText } = transpileModule(text, { compilerOptions: options });
+  const exported: Record<string, new () => MigrationInterface> = {};
+  runInNewContext(outputText, { exports: exported });
+  const [Migration] = Object.values(exported);
+  return new Migration!();
+}
 
 describe('the migration', () => {
   it('holds the SQL of today', async () => {
