@@ -1,4 +1,5 @@
 import { CacheOpsError } from '../cacheops.errors.js';
+import { isStamp } from '../core/stamp.js';
 import type { Token } from '../core/token.js';
 import { within } from '../core/within.js';
 import type {
@@ -56,7 +57,7 @@ export class StoreDriver implements CacheDriver {
   /** What is restamped between the look and the store is stored and never fresh. */
   async write({ key, entry, tokens, stamps, ttl }: WriteRequest): Promise<boolean> {
     const states = await this.stamps.pin({ tokens, shapes: [], ttl });
-    if (states.some((state, i) => state !== stamps[i])) return false;
+    if (states.some((state, i) => !isStamp(state) || state !== stamps[i])) return false;
     await this.inTime('set', this.options.writeTimeout, this.store.set(key, entry, ttl));
     return true;
   }

@@ -3,9 +3,11 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { BusSource } from '../../lib/drivers/bus.interface.js';
 import type { CacheDriver } from '../../lib/drivers/cache-driver.interface.js';
+import type { EntryStore } from '../../lib/drivers/entry-store.interface.js';
 import { GuardedDriver } from '../../lib/drivers/guarded.driver.js';
 import { MemoryDriver } from '../../lib/drivers/memory.driver.js';
 import { RedisDriver } from '../../lib/drivers/redis.driver.js';
+import { StoreDriver } from '../../lib/drivers/store.driver.js';
 import { NearDriver } from '../../lib/near-cache/near.driver.js';
 import { cacheDriverContract, type CacheDriverContract } from '../../lib/testing/cache-driver.contract.js';
 import { ChaosDriver } from '../../lib/testing/chaos.driver.js';
@@ -54,6 +56,28 @@ const near = (contract: CacheDriverContract, mode: 'tracked' | 'checked'): Cache
   },
 });
 
+/** Entries in a map, everything else in the driver. */
+const stored: CacheDriverContract = {
+  create: async () => {
+    const clock = new ManualClock();
+    const stamps = new MemoryDriver({ clock });
+    const entries = new Map<string, { entry: Buffer; expires: number }>();
+    const live = (key: string): Buffer | undefined => {
+      const found = entries.get(key);
+      return found && found.expires > clock.now() ? found.entry : undefined;
+    };
+    const store: EntryStore = {
+      name: 'map',
+      get: async (key) => live(key),
+      set: async (key, entry, ttl) =>
+        void entries.set(key, { entry: Buffer.from(entry), expires: clock.now() + ttl }),
+      delete: async (keys) => keys.filter((key) => live(key) !== undefined && entries.delete(key)).length,
+    };
+    const driver = new StoreDriver(stamps, store, { readTimeout: 1_000, writeTimeout: 1_000 });
+    return { driver, elapse: async (ms) => clock.advance(ms), dispose: () => stamps.close() };
+  },
+};
+
 /** Every driver file with the backends it is run over. */
 const CONTRACTS: Readonly<Record<string, Readonly<Record<string, CacheDriverContract>>>> = {
   'memory.driver.ts': { memory },
@@ -65,6 +89,7 @@ const CONTRACTS: Readonly<Record<string, Readonly<Record<string, CacheDriverCont
     'near redis, tracked': near(shared, 'tracked'),
     'near redis, checked': near(shared, 'checked'),
   },
+  'store.driver.ts': { 'a store': stored },
   'chaos.driver.ts': { 'chaos without faults': chaotic(memory) },
 };
 
