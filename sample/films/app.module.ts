@@ -1,7 +1,7 @@
 import { Module, StandardSchemaValidationPipe, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { CacheOpsModule, RecordModifiedFilter, VersionTokens } from 'nestjs-cacheops';
+import { CacheOpsModule, HttpCacheInterceptor, RecordModifiedFilter, VersionTokens } from 'nestjs-cacheops';
 import { NunjucksCache } from 'nestjs-cacheops/nunjucks';
 import { EditController } from './editing/edit.controller.js';
 import { EditService } from './editing/edit.service.js';
@@ -64,7 +64,9 @@ export class AppModule {
         { provide: VersionTokens, useValue: new VersionTokens([formSecret]) },
         { provide: APP_FILTER, useClass: RecordModifiedFilter },
         { provide: APP_PIPE, useClass: StandardSchemaValidationPipe },
+        // Measures hits too, so it stands before the cache of responses.
         { provide: APP_INTERCEPTOR, useClass: MeterInterceptor },
+        { provide: APP_INTERCEPTOR, useClass: HttpCacheInterceptor },
       ],
     };
   }

@@ -1,4 +1,5 @@
 import { Controller, Get, Query } from '@nestjs/common';
+import { CachedAs } from 'nestjs-cacheops';
 import { z } from 'zod';
 import { CatalogueService } from '../films/catalogue.service.js';
 import { text } from '../films/films.schemas.js';
@@ -9,6 +10,8 @@ const directorsQuery = z.strictObject({
   take: z.coerce.number().int().min(1).max(100).default(10),
 });
 
+/** Responses are kept until a film changes that they count, and sent as they were. */
+@CachedAs()
 @Controller('statistics')
 export class StatisticsController {
   constructor(
