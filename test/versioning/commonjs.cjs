@@ -1,4 +1,5 @@
 // An application in CommonJS. Run by commonjs.spec.ts in a process of its own.
+const { stdout } = require('node:process');
 require('reflect-metadata');
 const { Module } = require('@nestjs/common');
 const { NestFactory } = require('@nestjs/core');
@@ -31,7 +32,7 @@ async function main() {
   try {
     await manager.save(Note, Object.assign(mine, { text: 'mine' }));
   } catch ({ code, expected, actual }) {
-    console.log(JSON.stringify({ code, expected, actual, saved: saved.version }));
+    stdout.write(`${JSON.stringify({ code, expected, actual, saved: saved.version })}\n`);
   }
   await app.close();
 }
