@@ -2,6 +2,7 @@ import { CacheOpsConfigError } from '../cacheops.errors.js';
 import { argumentParts, type CallKeys, parameterNames } from './call-key.js';
 import type { Duration } from '../options/parse.js';
 import type { RefillOptions } from '../options/refill.js';
+import type { ValueOptions } from './value-options.js';
 import type { Dependency } from '../core/entity-dependency.js';
 
 /** A list, or a function of the call's arguments that returns it. */
@@ -19,6 +20,8 @@ export interface WrapOptions<A extends unknown[]> extends RefillOptions {
   readonly timeout?: Duration | undefined;
   readonly deps?: ByArguments<A, Dependency> | undefined;
   readonly tags?: ByArguments<A, string> | undefined;
+  /** As in `ValueOptions`. */
+  readonly track?: ValueOptions['track'];
   /** As in `ValueOptions`. */
   readonly frozen?: boolean | undefined;
 }

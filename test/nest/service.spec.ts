@@ -188,6 +188,18 @@ describe.each(BACKENDS)('CacheOpsService on %s', (name, backend) => {
       expect([await tracked(), await plain()]).toEqual([2, 1]);
     });
 
+    it('depend on the queries of a function that is wrapped', async () => {
+      const titled = (title: string) => ({ title, address: { city: 'c', street: 's' } });
+      const count = cacheOps.wrap((title: string) => dataSource.manager.countBy(Article, { title }), {
+        key: 'count',
+        track: true,
+      });
+      expect([await count('a'), await count('b')]).toEqual([0, 0]);
+      await dataSource.manager.save(Article, titled('a'));
+      expect([await count('a'), await count('b')]).toEqual([1, 0]);
+      expect((await cacheOps.explain(count.key('b').key)).stored).toBe(true);
+    });
+
     it('are stored in spite of what cannot be attributed only if dependencies are named', async () => {
       const random = () => dataSource.query('SELECT random() AS r');
       await cacheOps.getOrSet('exact', random, { track: true });
