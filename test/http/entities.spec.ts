@@ -1,6 +1,6 @@
 import { Controller, Get, Injectable, Param, ParseIntPipe, Post, Scope } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { DataSource } from 'typeorm';
+import { Column, DataSource, Entity, PrimaryGeneratedColumn, VersionColumn } from 'typeorm';
 import {
   Cached,
   CachedAs,
@@ -9,12 +9,25 @@ import {
   InvalidateOn,
   Invalidates,
   type CallContext,
+  VersionedResource,
 } from '../../lib/index.js';
 import { sqlite } from '../nest/app.js';
 import { Article, Category } from '../nest/entities.js';
 import { closeServed, PLATFORMS, serve, type Served } from './platforms.js';
 
 let calls = 0;
+
+@Entity()
+class Account {
+  @PrimaryGeneratedColumn()
+  id!: number;
+
+  @Column()
+  name!: string;
+
+  @VersionColumn()
+  version!: number;
+}
 
 @Injectable()
 class Shelf {
@@ -81,6 +94,19 @@ class Mine {
   @Cached({ vary: [] })
   get(): object {
     return { instances: this.instances };
+  }
+}
+
+@Controller('accounts')
+@VersionedResource(Account)
+class Accounts {
+  constructor(private readonly shelf: Shelf) {}
+
+  @Get(':id')
+  @CachedAs()
+  one(@Param('id', ParseIntPipe) id: number): Promise<Account> {
+    calls++;
+    return this.shelf.db.manager.findOneByOrFail(Account, { id });
   }
 }
 
@@ -167,6 +193,28 @@ describe.each(PLATFORMS)('a route over entities on %s', (platform) => {
     expect(await body('/articles/slow')).toEqual({ calls: 2 });
     expect(events).toContainEqual(expect.objectContaining({ type: 'refresh', outcome: 'done' }));
     expect(events.filter(({ type }) => type === 'error')).toEqual([]);
+  });
+
+  it('about a row that has a version keeps its tag, which vouches for the row and not for the response', async () => {
+    const versioned = await serve(
+      platform,
+      {
+        imports: [sqlite(undefined, { entities: [Account] })],
+        controllers: [Accounts],
+        providers: [Shelf],
+      },
+      { options: { versioning: { guard: 'all' } } },
+    );
+    const { manager } = versioned.app.get(DataSource);
+    const { id } = await manager.save(Account, { name: 'a' });
+    const first = await versioned.get(`/accounts/${id}`);
+    const etag = first.headers['etag'] as string;
+    const second = await versioned.get(`/accounts/${id}`, { 'If-None-Match': etag });
+    expect([etag, second.status, second.headers['etag'], calls]).toEqual([`"${id}:1"`, 200, etag, 1]);
+    const refused = await versioned.get(`/accounts/${id}`, { 'If-Match': '"1:7"' });
+    expect([refused.status, calls]).toEqual([412, 2]);
+    await manager.save(Account, { id, name: 'b', version: 1 });
+    expect((await versioned.get(`/accounts/${id}`)).headers['etag']).toBe(`"${id}:2"`);
   });
 
   it('of a request-scoped controller is one that says what it varies by', async () => {
