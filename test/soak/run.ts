@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util';
 import { lockSoaks } from './locks/lock-soak.js';
+import { memorySoaks } from './memory/memory-soak.js';
 import type { SoakReport, SoakSuite } from './soak-suite.js';
 import { staleSoaks } from './stale/stale-soak.js';
 
-const SUITES: readonly SoakSuite[] = [...lockSoaks, ...staleSoaks];
+const SUITES: readonly SoakSuite[] = [...lockSoaks, ...staleSoaks, ...memorySoaks];
 
 /** Violations that are printed of one suite; the rest is counted. */
 const MOST_PRINTED = 20;
