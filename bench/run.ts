@@ -4,19 +4,25 @@ import { guardedSaves } from './comparisons/guarded-saves.js';
 import { invalidation } from './comparisons/invalidation.js';
 import { locks } from './comparisons/locks.js';
 import { decorated } from './comparisons/decorated.js';
+import { nearHit } from './comparisons/near-hit.js';
+import { pend } from './comparisons/pend.js';
 import { pieces } from './comparisons/pieces.js';
 import { routes } from './comparisons/routes.js';
 import { saves } from './comparisons/saves.js';
 import { sharedHit } from './comparisons/shared-hit.js';
+import { stampede } from './comparisons/stampede.js';
 import { FULL, measure, SMOKE } from './measure.js';
 import { machine } from './machine.js';
 import { printComparison, writeResults, type Outcome } from './report.js';
 
 const ALL: readonly ComparisonFactory[] = [
+  nearHit,
   sharedHit,
   findRows,
   findById,
   getOne,
+  stampede,
+  pend,
   invalidation,
   ...saves,
   ...locks,
