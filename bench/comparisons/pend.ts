@@ -40,7 +40,7 @@ async function create(): Promise<Comparison> {
     cases,
     targets: [],
     check: async () => {
-      await cases[1]?.run(0);
+      await cases[1]?.run?.(0);
       assert.deepEqual(await driver.states(tokens(1)), ['pending']);
     },
     close: async () => {
