@@ -18,8 +18,11 @@ export interface RedisClient {
   off(event: 'ready' | 'close', listener: () => void): unknown;
   /** ioredis puts `keyPrefix` before keys, and not before channels. */
   readonly options?: { readonly keyPrefix?: string };
-  /** Another connection to the same server. Needed for what listens to the server (near cache, waiting). */
-  duplicate?(override: object): object;
+  /**
+   * Another connection to the same server. Needed for what listens to the server (near cache, waiting). That of a
+   * Cluster has other parameters, and is not called.
+   */
+  readonly duplicate?: (...override: never) => object;
   /** Of a Cluster: its nodes, which are clients themselves. */
   nodes?(role: 'master'): readonly { duplicate(override: object): object }[];
 }
@@ -130,9 +133,13 @@ const LISTENING = {
   retryStrategy: (): null => null,
 };
 
+interface Duplicable {
+  duplicate(override: object): object;
+}
+
 /** On a Cluster a node: what is published on one of them is told to all. */
 function subscriberOf(client: RedisClient): RedisSubscriber {
-  if (!client.isCluster) return client.duplicate?.(LISTENING) as RedisSubscriber;
+  if (!client.isCluster) return (client as Duplicable).duplicate(LISTENING) as RedisSubscriber;
   const masters = client.nodes?.('master') ?? [];
   const master = masters[Math.floor(Math.random() * masters.length)];
   if (master === undefined) throw new CacheOpsError('DRIVER', 'The nodes of the Redis Cluster are not known');

@@ -11,8 +11,10 @@ const SETTINGS: readonly (WorldOptions & { readonly share: number })[] = [
   { kind: 'sqlite', driver: 'redis', processes: 1, share: 0.1 },
   { kind: 'postgres', driver: 'memory', processes: 1, share: 0.2 },
   { kind: 'postgres', driver: 'redis', processes: 2, share: 0.15 },
+  { kind: 'postgres', driver: 'redis', processes: 2, near: 'tracked', share: 0.1 },
   { kind: 'mariadb', driver: 'memory', processes: 1, share: 0.15 },
   { kind: 'mariadb', driver: 'redis', processes: 2, share: 0.15 },
+  { kind: 'mariadb', driver: 'redis', processes: 2, near: 'checked', share: 0.05 },
 ];
 
 /**
@@ -29,7 +31,7 @@ describe('random reads and writes', () => {
   const scores: Scores[] = [];
 
   it.each(SETTINGS)(
-    'every cached result equals the uncached one at that moment: $kind, $driver, $processes process(es)',
+    'every cached result equals the uncached one at that moment: $kind, $driver, $processes process(es), near $near',
     async (setting) => {
       const count = Math.round(OPERATIONS * setting.share);
       const trace = generate(SEED, setting.kind, count);
@@ -41,7 +43,7 @@ describe('random reads and writes', () => {
         if (failure)
           throw await explained(setting, trace.slice(0, trace.indexOf(at as Operation) + 1), failure);
         scores.push(measured);
-        const name = `${setting.kind}/${setting.driver}/${setting.processes}`;
+        const name = [setting.kind, setting.driver, setting.processes, setting.near].join('/');
         process.stdout.write(
           `seed ${SEED}, ${count} operations on ${scoreTable(name, measured)}\n${precision.causes.report()}\n`,
         );
