@@ -6,7 +6,7 @@ import { main } from './run.js';
 jest.setTimeout(90_000);
 
 /** The short form; `npm run soak` is the long one. */
-const SHORT = { seconds: 4, seed: 1 };
+const SHORT = { seconds: 3, seed: 1 };
 
 it.each(BACKENDS.map((kind) => [kind.name, kind] as const))(
   'locks under fire, for a moment: %s',

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { isStale } from './owner.mjs';
 import { findBinary, freePort, launch, serverFolder } from './process.mjs';
@@ -45,3 +47,27 @@ export const redis = {
     return { url, ...started };
   },
 };
+
+/** A Sentinel that watches one master under `name`; `quorum` of them have to agree that it is dead. */
+export const sentinel = (name, port, quorum) => ({
+  ...redis,
+  name: 'Redis Sentinel',
+  sweep: async () => undefined,
+  async start({ server }, extra = []) {
+    const folder = serverFolder({});
+    const own = await freePort();
+    const url = `redis://127.0.0.1:${own}`;
+    const config = join(folder, 'sentinel.conf');
+    const lines = [
+      `port ${own}`,
+      'bind 127.0.0.1',
+      `sentinel monitor ${name} 127.0.0.1 ${port} ${quorum}`,
+      `sentinel down-after-milliseconds ${name} 500`,
+      `sentinel failover-timeout ${name} 5000`,
+    ];
+    writeFileSync(config, `${lines.join('\n')}\n`);
+    const args = [config, '--sentinel', ...extra];
+    const started = await launch(server, args, { folder, owner: {}, ready: () => redis.probe(url) });
+    return { url, ...started };
+  },
+});
