@@ -12,7 +12,8 @@ import {
 } from '@nestjs/common';
 import fastifyCookie from '@fastify/cookie';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { ServerResponse } from 'node:http';
+import { get as httpGet, type IncomingMessage, type ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { Cached, type CallRequest } from '../../lib/index.js';
 import { closeServed, PLATFORMS, serve, type Served } from './platforms.js';
 
@@ -121,6 +122,22 @@ class Greetings {
   }
 }
 
+interface Told {
+  readonly status: number;
+  readonly body: unknown;
+  readonly cookie?: string;
+}
+
+/** Over a connection of its own, which is closed afterwards. */
+async function askOnce(url: string): Promise<Told> {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    httpGet(url, { agent: false }, resolve).on('error', reject);
+  });
+  const cookie = response.headers['set-cookie']?.join();
+  const body = JSON.parse(await text(response)) as unknown;
+  return { status: response.statusCode ?? 0, body, ...(cookie ? { cookie } : {}) };
+}
+
 afterEach(closeServed);
 
 describe.each(PLATFORMS)('responses on %s', (platform) => {
@@ -213,18 +230,11 @@ describe.each(PLATFORMS)('responses on %s', (platform) => {
   const crowd = 1_000;
 
   /** Requests that are all there before the handler goes on. */
-  async function together(
-    path: string,
-    count: number,
-  ): Promise<{ status: number; body: unknown; cookie?: string }[]> {
+  async function together(path: string, count: number): Promise<readonly Told[]> {
     let open: () => void = () => undefined;
     barrier.wait = new Promise((resolve) => (open = resolve));
     const { port } = served.app.getHttpServer().address() as { port: number };
-    const requests = Array.from({ length: count }, async () => {
-      const response = await fetch(`http://127.0.0.1:${port}${path}`);
-      const cookie = response.headers.get('set-cookie');
-      return { status: response.status, body: await response.json(), ...(cookie ? { cookie } : {}) };
-    });
+    const requests = Array.from({ length: count }, () => askOnce(`http://127.0.0.1:${port}${path}`));
     while (admitted < count) await new Promise((resolve) => setImmediate(resolve));
     open();
     return Promise.all(requests);
