@@ -3,8 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Test } from '@nestjs/testing';
-import { CacheOpsModule, CacheOpsService } from 'nestjs-cacheops';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { CacheOpsModule, CacheOpsService, FenceError, LockService } from 'nestjs-cacheops';
 import { NunjucksCache } from 'nestjs-cacheops/nunjucks';
+import { DataSource } from 'typeorm';
+import { Box, Seat } from '../../sample/examples/locks.example.js';
 import { Profiles, register, Reports } from '../../sample/examples/stores.example.js';
 import { Shops } from '../../sample/examples/templates.example.js';
 import { Menu } from '../../sample/examples/versioned-cache.example.js';
@@ -52,6 +55,36 @@ describe('docs/versioned-cache.md', () => {
     expect([await html(1), await html(2)]).toEqual(['menu 3', 'menu 2']);
     await menu.allChanged();
     expect([await html(1), await html(2)]).toEqual(['menu 4', 'menu 5']);
+    await app.close();
+  });
+});
+
+describe('docs/locks.md', () => {
+  it('books a seat once, skips what another one does, refuses who comes back late', async () => {
+    const app = await Test.createTestingModule({
+      imports: [
+        TypeOrmModule.forRoot({ type: 'sqljs', entities: [Seat], synchronize: true }),
+        CacheOpsModule.forRoot(),
+      ],
+      providers: [Box],
+    }).compile();
+    await app.init();
+    const box = app.get(Box);
+    const locks = app.get(LockService);
+    const seats = app.get(DataSource).getRepository(Seat);
+    await seats.insert({ id: 1, guest: null });
+    const booked = await Promise.all(['Ada', 'Bob', 'Eve'].map((guest) => box.book(1, guest)));
+    expect(booked).toEqual([true, false, false]);
+    expect(await seats.findOneBy({ id: 1 })).toEqual({ id: 1, guest: 'Ada' });
+
+    expect(await box.tidy(async () => expect(await box.tidy(async () => undefined)).toBe(false))).toBe(true);
+
+    const early = await locks.acquire('seat:1');
+    await early.release();
+    const late = await locks.acquire('seat:1');
+    await box.cancel(1, late);
+    await expect(box.cancel(1, early)).rejects.toBeInstanceOf(FenceError);
+    await late.release();
     await app.close();
   });
 });
