@@ -14,7 +14,7 @@ const SETTINGS: readonly (WorldOptions & { readonly share: number })[] = [
   { kind: 'postgres', driver: 'redis', processes: 2, near: 'tracked', share: 0.1 },
   { kind: 'mariadb', driver: 'memory', processes: 1, share: 0.15 },
   { kind: 'mariadb', driver: 'redis', processes: 2, share: 0.15 },
-  { kind: 'mariadb', driver: 'redis', processes: 2, near: 'checked', share: 0.05 },
+  { kind: 'mariadb', driver: 'redis', processes: 2, near: 'checked', share: 0.15 },
 ];
 
 /**
