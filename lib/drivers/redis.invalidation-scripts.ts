@@ -14,6 +14,21 @@ import {
   writerName,
 } from './redis.script-parts.js';
 
+type Announcement = Pick<PendRequest, 'tokens' | 'registries'>;
+
+const registriesAndTokens = ({ tokens, registries }: Announcement): string[] => [
+  ...[...registries.keys()].map(registryKey),
+  ...tokens.map(stampKey),
+  BUS_KEY,
+];
+
+/** Nothing when all versions are those that were given; else all registries. */
+const differingRegistries = (
+  raw: unknown,
+  { registries }: Announcement,
+): ReadonlyMap<string, ShapeRegistry> | undefined =>
+  raw === null ? undefined : toRegistries([...registries.keys()], raw);
+
 /**
  * KEYS: the registries, then the tokens, then the bus. ARGV: writer, life of the marks, number of registries, id of the
  * message, the versions of the registries.
@@ -46,11 +61,7 @@ for i = n + 1, #KEYS - 1 do
 end
 publish(ARGV[4], tokens)
 return false`,
-  keys: ({ tokens, registries }) => [
-    ...[...registries.keys()].map(registryKey),
-    ...tokens.map(stampKey),
-    BUS_KEY,
-  ],
+  keys: registriesAndTokens,
   args: ({ writer, registries, ttl }) => [
     writerName(writer),
     millis(ttl),
@@ -58,7 +69,7 @@ return false`,
     newMessageId(),
     ...registries.values(),
   ],
-  reply: (raw, { registries }) => (raw === null ? undefined : toRegistries([...registries.keys()], raw)),
+  reply: differingRegistries,
 });
 
 /**
@@ -137,13 +148,9 @@ for i = n + 1, #KEYS - 1 do
 end
 publish(ARGV[2], tokens)
 return false`,
-  keys: ({ tokens, registries }) => [
-    ...[...registries.keys()].map(registryKey),
-    ...tokens.map(stampKey),
-    BUS_KEY,
-  ],
+  keys: registriesAndTokens,
   args: ({ registries }) => [registries.size, newMessageId(), ...registries.values()],
-  reply: (raw, { registries }) => (raw === null ? undefined : toRegistries([...registries.keys()], raw)),
+  reply: differingRegistries,
 });
 
 /**
