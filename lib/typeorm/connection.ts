@@ -183,8 +183,8 @@ export class ObservedConnection {
    */
   private deservesTransaction({ tokens }: Changes, sql: string): boolean {
     const { outbox, dialect } = this.shared;
-    if (tokens.has(EVERYTHING) || this.transaction.commitsImplicitly(sql)) return false;
-    return outbox !== undefined || (dialect === 'sqlite' && !KEEPS_SOME.test(sql));
+    if (!outbox && (dialect !== 'sqlite' || KEEPS_SOME.test(sql))) return false;
+    return !tokens.has(EVERYTHING) && !this.transaction.commitsImplicitly(sql);
   }
 
   private async recorded(
