@@ -32,11 +32,9 @@ export function imageOf(text: NumberedSql, dialect: SqlDialect, subject: ImageSu
   const spans = cut(text.tokens);
   if (!spans) return undefined;
   const { ctes, tables, where } = spans;
-  const tokensOf = (list: readonly Span[]): readonly (readonly SqlToken[])[] =>
-    list.map((span) => tokensIn(text.tokens, span));
   const say = (place: (token: SqlToken) => string): Required<Pick<ImageQuery, 'head' | 'from'>> => {
     const said = (list: readonly Span[]): readonly string[] =>
-      tokensOf(list).map((tokens) => textOf(text.sql, tokens, place));
+      list.map((span) => textOf(text.sql, tokensIn(text.tokens, span), place));
     // In the order of the text, which is that in which placeholders are numbered.
     const [head, from, condition] = [said(ctes), said(tables).join(', '), said(where)];
     return {

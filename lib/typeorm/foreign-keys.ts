@@ -172,7 +172,7 @@ export class ForeignKeys {
     if (isBindable && images?.every((image) => keys.every((key) => image.has(key)))) return images;
     // The statement may hit other rows than a look at them, see `RowImages`.
     if (!source.image || (source.image.asksOthers && this.dialect !== 'sqlite')) return undefined;
-    const rows = await this.reads.matching({ source }, keys, params, execute);
+    const rows = await this.reads.matching(source.image, { source }, keys, params, execute);
     return rows?.map(keyRow);
   }
 

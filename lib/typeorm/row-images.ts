@@ -1,5 +1,5 @@
 import type { Effect, RowImage } from '../invalidation/effect.js';
-import type { SqlDialect } from '../sql/sql.types.js';
+import type { ImageQuery, SqlDialect } from '../sql/sql.types.js';
 import { InsertedRows } from './inserted-rows.js';
 import type { Row, RowReads } from './row-reads.js';
 import {
@@ -84,13 +84,12 @@ export class RowImages {
 
   /** Old rows by a locking read, then the statement, then the new rows. */
   private async locked(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
-    const { source } = plan;
-    const swaps = source.image?.asksOthers === true && this.dialect !== 'sqlite';
+    const { image } = plan.source;
     // Any row, then: readers who look at other columns are still left alone.
-    if (!source.image) return this.plain(plan, statement, execute);
-    if (swaps && this.dialect === 'mysql') return this.counted(plan, statement, execute);
-    const columns = columnsOf(plan);
-    const rows = await this.reads.matching(plan, columns, statement.params, execute);
+    if (!image) return this.plain(plan, statement, execute);
+    const swaps = image.asksOthers === true && this.dialect !== 'sqlite';
+    if (swaps && this.dialect === 'mysql') return this.counted(image, plan, statement, execute);
+    const rows = await this.reads.matching(image, plan, columnsOf(plan), statement.params, execute);
     if (swaps) return this.identified(plan, rows, statement, execute);
     const result = (await execute(statement.sql, statement.params, true)) as StructuredResult;
     const images =
@@ -130,13 +129,18 @@ export class RowImages {
    * The same for MySQL, which only counts: when as many rows were changed as those that we saw have visibly changed,
    * no other was.
    */
-  private async counted(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
+  private async counted(
+    image: ImageQuery,
+    plan: WritePlan,
+    statement: Statement,
+    execute: Execute,
+  ): Promise<Observed> {
     const { source, table, columns } = plan;
     const isShown = (name: string): boolean =>
       columns === '*' ? false : columns.has(name) && table.columns.get(name)?.valueClass !== 'opaque';
     const shown = [...table.columns.keys()].filter(isShown);
     const wide = { ...plan, needed: [...new Set([...columnsOf(plan), ...shown])] };
-    const rows = await this.reads.matching(plan, columnsOf(wide), statement.params, execute);
+    const rows = await this.reads.matching(image, plan, columnsOf(wide), statement.params, execute);
     const { result } = await this.plain(plan, statement, execute);
     const after = rows && (await this.reads.again(wide, rows, execute));
     if (!after) return { result, effect: effectOf(plan) };

@@ -1,4 +1,4 @@
-import type { SqlDialect } from '../sql/sql.types.js';
+import type { ImageQuery, SqlDialect } from '../sql/sql.types.js';
 import { keyCondition, quoteName, type Execute, type StructuredResult } from './statement.js';
 import type { WritePlan } from './write-plan.js';
 
@@ -32,15 +32,20 @@ export class RowReads {
     return this.read(`SELECT ${this.list(columns)}${from}`, params, execute);
   }
 
-  /** The rows that a statement with an image query is about to hit, locked for it. */
+  /**
+   * The rows that a statement is about to hit, locked for it.
+   * @param image its image query
+   * @param params those of the statement
+   */
   matching(
+    image: ImageQuery,
     { source }: Pick<WritePlan, 'source'>,
     columns: readonly string[],
     params: readonly unknown[],
     execute: Execute,
   ): Promise<readonly Row[] | undefined> {
-    const { head = '', from = '', target, params: indexes = [] } = source.image ?? {};
-    const bound = indexes.map((index) => params[index]);
+    const { head = '', from, target } = image;
+    const bound = image.params.map((index) => params[index]);
     const sql = `${head}SELECT ${this.list(columns, target)}${from}`;
     return this.read(sql, bound, execute, this.lockClause(source.kind, target));
   }
