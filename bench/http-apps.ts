@@ -30,7 +30,11 @@ const caching = (near: boolean) =>
   });
 
 class Base {
-  constructor(protected readonly db: DataSource) {}
+  constructor(@InjectDataSource() protected readonly db: DataSource) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.db.manager.insert(Article, rows());
+  }
 
   protected articles(): Promise<Article[]> {
     return this.db.manager.find(Article, { where: { groupId: 1 }, order: { id: 'ASC' } });
@@ -41,12 +45,8 @@ class Base {
 class Constant extends Base {
   private text = '';
 
-  constructor(@InjectDataSource() db: DataSource) {
-    super(db);
-  }
-
-  async onApplicationBootstrap(): Promise<void> {
-    await this.db.manager.insert(Article, rows());
+  override async onApplicationBootstrap(): Promise<void> {
+    await super.onApplicationBootstrap();
     this.text = JSON.stringify(await this.articles());
   }
 
@@ -60,12 +60,8 @@ class Constant extends Base {
 class Uncached extends Base {
   private list: Article[] = [];
 
-  constructor(@InjectDataSource() db: DataSource) {
-    super(db);
-  }
-
-  async onApplicationBootstrap(): Promise<void> {
-    await this.db.manager.insert(Article, rows());
+  override async onApplicationBootstrap(): Promise<void> {
+    await super.onApplicationBootstrap();
     this.list = await this.articles();
   }
 
@@ -77,14 +73,6 @@ class Uncached extends Base {
 
 @Controller()
 class Ours extends Base {
-  constructor(@InjectDataSource() db: DataSource) {
-    super(db);
-  }
-
-  async onApplicationBootstrap(): Promise<void> {
-    await this.db.manager.insert(Article, rows());
-  }
-
   @Get()
   @CachedAs()
   get(): Promise<Article[]> {
@@ -94,14 +82,6 @@ class Ours extends Base {
 
 @Controller()
 class Theirs extends Base {
-  constructor(@InjectDataSource() db: DataSource) {
-    super(db);
-  }
-
-  async onApplicationBootstrap(): Promise<void> {
-    await this.db.manager.insert(Article, rows());
-  }
-
   @Get()
   @UseInterceptors(CacheInterceptor)
   get(): Promise<Article[]> {
