@@ -83,11 +83,15 @@ export class Cache {
   }
 
   /** The stored value while it is fresh, else what `load` returns. Errors of `load` pass through and are not stored. */
-  async getOrSet<T>(asked: Lookup<T>): Promise<T> {
-    const key = this.context.bypass ? undefined : this.place(asked.key);
+  getOrSet<T>(asked: Lookup<T>): Promise<T> {
+    const { standing } = this.context;
+    const key = standing === 'bypass' ? undefined : this.place(asked.key);
+    const near = key !== undefined && standing === 'free' ? this.near.now(key, asked) : undefined;
+    return near ?? this.readOrLoad(asked, key);
+  }
+
+  private async readOrLoad<T>(asked: Lookup<T>, key: string | undefined): Promise<T> {
     if (key === undefined) return asked.load();
-    const near = this.near.now(key, asked);
-    if (near !== NOTHING) return near;
     const lookup = key === asked.key ? asked : { ...asked, key };
     const startedAt = this.flights.tick();
     const checking = this.near.checked(lookup);
@@ -112,11 +116,15 @@ export class Cache {
   }
 
   /** The stored value while it is fresh, else `undefined`. */
-  async peek<T>(asked: Peek<T>): Promise<T | undefined> {
-    const key = this.context.bypass ? undefined : this.place(asked.key);
+  peek<T>(asked: Peek<T>): Promise<T | undefined> {
+    const { standing } = this.context;
+    const key = standing === 'bypass' ? undefined : this.place(asked.key);
+    const near = key !== undefined && standing === 'free' ? this.near.now(key, asked) : undefined;
+    return near ?? this.readOnly(asked, key);
+  }
+
+  private async readOnly<T>(asked: Peek<T>, key: string | undefined): Promise<T | undefined> {
     if (key === undefined) return undefined;
-    const near = this.near.now(key, asked);
-    if (near !== NOTHING) return near;
     const lookup = { ...asked, key };
     const checking = this.near.checked(lookup);
     if (checking) {

@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks';
+
 /** Time as a port, so that tests move it by hand. */
 export interface Clock {
   /** Wall clock in milliseconds since the epoch; for display and for TTLs handed to a backend. */

@@ -18,6 +18,7 @@ type CopyPlan =
  */
 export class KeptValue implements NearForm {
   private frozen: boolean | undefined;
+  private promise: Promise<unknown> | undefined;
 
   private constructor(
     private readonly value: unknown,
@@ -43,6 +44,21 @@ export class KeptValue implements NearForm {
     this.frozen ??= freeze(this.value, this.plan);
     return this.frozen ? this.value : copyOf(this.value, this.plan);
   }
+
+  /** A promise of what `copy` returns, if that has no members. */
+  copied(): Promise<unknown> | undefined {
+    return this.plan === undefined ? this.promised() : undefined;
+  }
+
+  /** A promise of what `shared` returns, if that is the value itself. */
+  sharing(): Promise<unknown> | undefined {
+    if (this.frozen === undefined) this.shared();
+    return this.plan === undefined || this.frozen ? this.promised() : undefined;
+  }
+
+  private promised(): Promise<unknown> {
+    return (this.promise ??= Promise.resolve(this.value));
+  }
 }
 
 /** The near half of a codec whose values may be plain data. @param decode makes new objects each time */
@@ -50,6 +66,7 @@ export function nearValues<T>(decode: (payload: Buffer) => T): NearCodec<T> {
   return {
     open: (payload) => KeptValue.of(decode(payload)),
     make: (form) => (form as KeptValue).copy() as T,
+    answer: (form) => (form as KeptValue).copied() as Promise<T> | undefined,
   };
 }
 
@@ -58,6 +75,7 @@ export function nearFrozen(decode: (payload: Buffer) => unknown): NearCodec<unkn
   return {
     open: (payload) => KeptValue.of(decode(payload)),
     make: (form) => (form as KeptValue).shared(),
+    answer: (form) => (form as KeptValue).sharing(),
   };
 }
 

@@ -19,6 +19,11 @@ export interface NearCodec<T> {
   open(payload: Buffer): NearForm | undefined;
   /** At each hit: makes new objects, or frozen ones. */
   make(form: NearForm): T;
+  /**
+   * What `make` would return, if it is the same for all callers, in a promise that is the same for all as well: to make
+   * one costs as much as the rest of a hit.
+   */
+  answer?(form: NearForm): Promise<T> | undefined;
 }
 
 /** One cached computation. */

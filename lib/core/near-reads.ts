@@ -20,13 +20,12 @@ export class NearReads {
   /**
    * The value of an entry that is known to be fresh, as far as this process has heard.
    *
-   * Not inside a load. Its stamps are pinned, and the invalidation that made them may not have been heard of yet: what
+   * Not to be asked inside a load. Its stamps are pinned, and the invalidation that made them may not have been heard of yet: what
    * is read here would be older than they are, and be stored as if it were not.
    */
-  now<T>(key: string, lookup: Peek<T>): T | typeof NOTHING {
-    if (this.entries === undefined || this.context.loading) return NOTHING;
-    const entry = this.entries.get(key);
-    return entry === undefined ? NOTHING : this.valueOf(key, lookup, entry);
+  now<T>(key: string, lookup: Peek<T>): Promise<T> | undefined {
+    const entry = this.entries?.get(key);
+    return entry === undefined ? undefined : this.answer(key, lookup, entry);
   }
 
   /** Whether `now` would serve something under the key. */
@@ -36,8 +35,14 @@ export class NearReads {
 
   /** The value of an entry that the backend says is fresh; `undefined`: there is none to ask about. */
   checked<T>(lookup: Peek<T>): Promise<T | typeof NOTHING | typeof UNAVAILABLE> | undefined {
-    return this.entries?.verified(lookup.key)?.then(
-      (entry) => (entry === undefined ? NOTHING : this.valueOf(lookup.key, lookup, entry)),
+    return this.entries?.verified(lookup.key)?.then<T | typeof NOTHING, typeof UNAVAILABLE>(
+      (entry) => {
+        if (entry === undefined) return NOTHING;
+        const answer = this.answer(lookup.key, lookup, entry);
+        if (answer === undefined) return NOTHING;
+        this.context.trace?.add(entry.tokens, entry.stamps());
+        return answer;
+      },
       (error: unknown) => {
         this.instrumentation.error('states', error);
         return UNAVAILABLE;
@@ -45,29 +50,28 @@ export class NearReads {
     );
   }
 
-  private valueOf<T>(key: string, lookup: Peek<T>, entry: NearEntry): T | typeof NOTHING {
+  private answer<T>(key: string, lookup: Peek<T>, entry: NearEntry): Promise<T> | undefined {
     const { tokens } = lookup.dependencies;
     const isMeant = lookup.recorded ? coversTokens(entry.tokens, tokens) : sameTokens(entry.tokens, tokens);
-    if (!isMeant) return NOTHING;
+    if (!isMeant) return undefined;
     try {
-      const value = make(lookup, entry);
+      const answer = make(lookup, entry);
       this.instrumentation.hit(key, lookup.label, 'near');
       lookup.onHit?.('near');
-      this.context.trace?.add(entry.tokens, entry.stamps());
-      return value;
+      return answer;
     } catch (error) {
       this.instrumentation.error('decode', error);
-      return NOTHING;
+      return undefined;
     }
   }
 }
 
-function make<T>({ codec }: Peek<T>, entry: NearEntry): T {
+function make<T>({ codec }: Peek<T>, entry: NearEntry): Promise<T> {
   const { near } = codec;
   if (near !== undefined) {
     let { form } = entry;
     if (form === undefined) entry.open((form = near.open(entry.payload()) ?? 'none'));
-    if (form !== 'none') return near.make(form);
+    if (form !== 'none') return near.answer?.(form) ?? Promise.resolve(near.make(form));
   }
-  return codec.decode(entry.payload());
+  return Promise.resolve(codec.decode(entry.payload()));
 }

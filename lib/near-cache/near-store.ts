@@ -16,6 +16,8 @@ class TokenRecord {
 /** Taken before an entry is read; says afterwards whether anything has happened to its tokens since. */
 export interface Reservation {
   readonly generation: number;
+  /** How many changes had been told of when it was last found to be current. */
+  seen: number;
   readonly tokens: readonly Token[];
   readonly records: readonly TokenRecord[];
 }
@@ -82,6 +84,7 @@ export class NearStore {
   readonly #entries = new S3Fifo<KeptEntry>(({ reservation }) => this.release(reservation));
   readonly #records = new Map<Token, TokenRecord>();
   #generation = 0;
+  #changes = 0;
 
   /** @param maxBytes what entries may take together, with all that belongs to them */
   constructor(
@@ -127,13 +130,16 @@ export class NearStore {
       record.uses++;
       records[i] = record;
     }
-    return { generation: this.#generation, tokens, records };
+    return { generation: this.#generation, seen: this.#changes, tokens, records };
   }
 
   /** Whether nothing has happened since the reservation was taken. */
-  isCurrent({ generation, records }: Reservation): boolean {
+  isCurrent(reservation: Reservation): boolean {
+    if (reservation.seen === this.#changes) return true;
+    const { generation, records } = reservation;
     if (generation !== this.#generation) return false;
     for (let i = 0; i < records.length; i++) if (!(records[i] as TokenRecord).unchanged) return false;
+    reservation.seen = this.#changes;
     return true;
   }
 
@@ -165,6 +171,7 @@ export class NearStore {
       const record = this.#records.get(asSent(token));
       if (record === undefined) continue;
       record.unchanged = false;
+      this.#changes++;
       this.#records.delete(record.token);
     }
   }
@@ -181,6 +188,7 @@ export class NearStore {
   /** Forgets everything; what is reserved for is not kept either. */
   clear(): void {
     this.#generation++;
+    this.#changes++;
     this.#entries.clear();
     this.#records.clear();
   }

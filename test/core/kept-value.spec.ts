@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { KeptValue, primitiveBytes } from '../../lib/core/kept-value.js';
+import { KeptValue, nearFrozen, nearValues, primitiveBytes } from '../../lib/core/kept-value.js';
 import { createSerializer } from '../../lib/core/serializer.js';
 
 const { encode, decode } = createSerializer();
@@ -76,6 +76,25 @@ it('hands out frozen what can be frozen, and copies of the rest', () => {
       }
     }),
   );
+});
+
+it('promises a frozen value only to those who may share it', async () => {
+  const payload = encode({ a: [1] });
+  const [own, shared] = [nearValues(decode), nearFrozen(decode)];
+  const form = shared.open(payload) as KeptValue;
+  const answer = shared.answer?.(form);
+  expect(shared.answer?.(form)).toBe(answer);
+  expect(await answer).toBe(form.shared());
+  // Frozen by then: what has no members alone could be told from it.
+  expect(own.answer?.(form)).toBeUndefined();
+  expect(Object.isFrozen(own.make(form))).toBe(false);
+});
+
+it('promises a text to all, and what holds a date to nobody', async () => {
+  const text = KeptValue.of('x') as KeptValue;
+  expect(await Promise.all([text.copied(), text.sharing()])).toEqual(['x', 'x']);
+  const dated = KeptValue.of({ at: new Date(0) }) as KeptValue;
+  expect([dated.copied(), dated.sharing(), dated.sharing()]).toEqual([undefined, undefined, undefined]);
 });
 
 it.each([

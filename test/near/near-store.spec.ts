@@ -49,6 +49,18 @@ describe('what is invalidated', () => {
     expect([has('a'), has('b')]).toEqual([false, true]);
   });
 
+  it('kills it after others were found to be alive', () => {
+    const { store, keep, has } = setUp();
+    keep('a', ['*', 'g:x']);
+    keep('b', ['*', 'g:y']);
+    store.invalidate(['g:none']);
+    expect([has('a'), has('b')]).toEqual([true, true]);
+    store.invalidate(['g:x']);
+    expect([has('b'), has('b'), has('a')]).toEqual([true, true, false]);
+    store.invalidate(['g:y']);
+    expect(has('b')).toBe(false);
+  });
+
   it('does not keep under a reservation during which it happened', () => {
     const { store, has } = setUp();
     const reservation = store.reserve(['*', 'g:x']);
