@@ -27,6 +27,10 @@ export function dependenciesOf(
   tables: readonly TableDependency[],
   tags: readonly string[] = [],
 ): Dependencies {
+  // The most usual, and in order already.
+  if (tables.length === 0 && tags.length <= 1) {
+    return { tokens: [EVERYTHING, ...tags.map(tagToken)], shapes: [] };
+  }
   const tokens = new Set<Token>([EVERYTHING]);
   for (const tag of tags) tokens.add(tagToken(tag));
   const shapes = new Map<string, { table: string; shape: string }>();

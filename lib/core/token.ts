@@ -20,8 +20,11 @@ export type Token = string;
 export const EVERYTHING: Token = '*';
 
 /** Whether the list holds all of `least`. */
-export const coversTokens = (tokens: readonly Token[], least: readonly Token[]): boolean =>
-  tokens === least || least.every((token) => tokens.includes(token));
+export function coversTokens(tokens: readonly Token[], least: readonly Token[]): boolean {
+  if (tokens === least) return true;
+  for (let i = 0; i < least.length; i++) if (!tokens.includes(least[i] as Token)) return false;
+  return true;
+}
 
 export function sameTokens(one: readonly Token[], other: readonly Token[]): boolean {
   if (one === other) return true;

@@ -64,15 +64,21 @@ export function parseRecord<K extends string>(
   allowed: readonly K[],
 ): Partial<Record<K, unknown>> {
   if (!isPlainObject(value)) throw new CacheOpsConfigError(option, 'an object', value);
-  const given = Object.entries(value).filter(([, each]) => each !== undefined);
-  for (const [key] of given) {
-    if (allowed.includes(key as K)) continue;
-    const near = nearest(key, allowed);
-    const expected = `one of ${allowed.join(', ')}`;
-    const path = option === ROOT ? key : `${option}.${key}`;
-    throw new CacheOpsConfigError(path, expected, key, near ? `Did you mean ${near}?` : undefined);
+  const given: Partial<Record<K, unknown>> = {};
+  // At every call of `getOrSet`: no list is made of what is there.
+  for (const key of Object.keys(value)) {
+    if (value[key] === undefined) continue;
+    if (!allowed.includes(key as K)) throw unknownKey(option, key, allowed);
+    given[key as K] = value[key];
   }
-  return Object.fromEntries(given) as Partial<Record<K, unknown>>;
+  return given;
+}
+
+function unknownKey(option: string, key: string, allowed: readonly string[]): CacheOpsConfigError {
+  const near = nearest(key, allowed);
+  const expected = `one of ${allowed.join(', ')}`;
+  const path = option === ROOT ? key : `${option}.${key}`;
+  return new CacheOpsConfigError(path, expected, key, near ? `Did you mean ${near}?` : undefined);
 }
 
 /** Path of the options object itself. */

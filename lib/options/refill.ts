@@ -40,7 +40,8 @@ export function parseRefill(
   given: { readonly [K in keyof RefillOptions]?: unknown },
 ): Refill | undefined {
   const { grace, softTimeout, lock, jitter, beta } = given;
-  if (REFILL_OPTIONS.every((name) => given[name] === undefined)) return undefined;
+  const isGiven = (each: unknown): boolean => each !== undefined;
+  if (![grace, softTimeout, lock, jitter, beta].some(isGiven)) return undefined;
   if (softTimeout !== undefined && grace === undefined) {
     throw new CacheOpsConfigError(`${path}softTimeout`, 'a grace beside it', softTimeout);
   }

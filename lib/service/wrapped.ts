@@ -68,12 +68,11 @@ export function wrapFunction<A extends unknown[], R>(
   options: WrapOptions<A>,
   target: WrapTarget,
 ): Wrapped<A, R> {
-  const { key: _key, ...rest } = options;
-  const call = (args: A): WrapCall => ({
-    ...rest,
-    deps: byArguments(options.deps, args),
-    tags: byArguments(options.tags, args),
-  });
+  const { key: _key, deps, tags, ...rest } = options;
+  const isFixed = typeof deps !== 'function' && typeof tags !== 'function';
+  const fixed: WrapCall | undefined = isFixed ? { ...rest, deps, tags } : undefined;
+  const call = (args: A): WrapCall =>
+    fixed ?? { ...rest, deps: byArguments(deps, args), tags: byArguments(tags, args) };
   const wrapped = function (this: unknown, ...args: A): Promise<R> {
     return target.getOrSet<R>(key(...args), async () => fn.apply(this, args), call(args));
   };
