@@ -23,7 +23,10 @@ const SERVERS = [
     redis,
     async (url: string) => {
       const client = new Redis(url);
-      return { ask: async () => Number((await client.time())[0]) * 1_000, end: async () => client.disconnect() };
+      return {
+        ask: async () => Number((await client.time())[0]) * 1_000,
+        end: async () => client.disconnect(),
+      };
     },
   ],
   [postgres, (url: string) => sql('postgres', url, 'extract(epoch FROM clock_timestamp()) * 1000')],

@@ -16,7 +16,7 @@ const commit = (token: number, name = 'a'): Commit => ({ name, token, worker: 1 
 const evidence = (more: Partial<Evidence>): Evidence => {
   const commits = more.commits ?? [];
   const counters = new Map([['a', commits.length]]);
-  return { attempts: [], commits, counters, forgets: false, ...more };
+  return { attempts: [], commits, counters, amnesias: [], ...more };
 };
 
 describe('the judge of the lock soak', () => {
@@ -45,10 +45,17 @@ describe('the judge of the lock soak', () => {
     ]);
   });
 
-  it('sees two who believe to hold a lock, unless the backend forgets, and only of one name', () => {
+  it('sees two who believe to hold a lock, unless the backend forgot the first, and only of one name', () => {
     const attempts = [grant(0, 10, 50, 1), grant(0, 20, 21, 2), grant(0, 30, 31, 3)];
     expect(judge(evidence({ attempts }))).toHaveLength(2);
-    expect(judge(evidence({ attempts, forgets: true }))).toEqual([]);
+    expect(judge(evidence({ attempts, amnesias: [{ from: 15, to: 60 }] }))).toEqual([]);
+    for (const [from, to] of [
+      [0, 9],
+      [51, 60],
+      [15, 49],
+    ] as const) {
+      expect(judge(evidence({ attempts, amnesias: [{ from, to }] }))).toHaveLength(2);
+    }
     expect(countOverlaps(attempts)).toBe(2);
     const apart = attempts.map((attempt, i) => ({ ...attempt, names: [`${i}`] }));
     expect(judge(evidence({ attempts: apart }))).toEqual([]);

@@ -8,8 +8,15 @@ export interface Evidence {
   readonly commits: readonly Commit[];
   /** What the sections have counted, by name: each reads, thinks, and writes one more. */
   readonly counters: ReadonlyMap<string, number>;
-  /** Whether the backend forgets what is locked when it crashes. */
-  readonly forgets: boolean;
+  /** When the backend may have forgotten what was locked. */
+  readonly amnesias: readonly Amnesia[];
+}
+
+/** Host time. */
+export interface Amnesia {
+  readonly from: number;
+  /** Until then a lease from before may have been believed in. */
+  readonly to: number;
 }
 
 interface Span extends Grant {
@@ -19,7 +26,7 @@ interface Span extends Grant {
 
 /** What must not have happened, in words. */
 export function judge(evidence: Evidence): string[] {
-  const { attempts, commits, counters, forgets } = evidence;
+  const { attempts, commits, counters, amnesias } = evidence;
   const names = new Set([...commits.map(({ name }) => name), ...attempts.flatMap((each) => each.names)]);
   const perName = [...names].flatMap((name) => {
     const spans = spansOf(name, attempts);
@@ -28,7 +35,7 @@ export function judge(evidence: Evidence): string[] {
       ...commitsOutOfOrder(name, mine),
       ...lostUpdates(name, mine.length, counters.get(name) ?? 0),
       ...tokensOutOfOrder(name, spans),
-      ...(forgets ? [] : overlaps(spans).map((text) => `${name}: ${text}`)),
+      ...overlaps(spans, amnesias).map((text) => `${name}: ${text}`),
     ];
   });
   return [...perName, ...lateWaiters(attempts), ...failures(attempts)];
@@ -37,7 +44,7 @@ export function judge(evidence: Evidence): string[] {
 /** How often two workers believed to hold the same lock at the same time. */
 export function countOverlaps(attempts: readonly Attempt[]): number {
   const names = new Set(attempts.flatMap((each) => each.names));
-  return [...names].reduce((sum, name) => sum + overlaps(spansOf(name, attempts)).length, 0);
+  return [...names].reduce((sum, name) => sum + overlaps(spansOf(name, attempts), []).length, 0);
 }
 
 function commitsOutOfOrder(name: string, commits: readonly Commit[]): string[] {
@@ -71,11 +78,13 @@ function tokensOutOfOrder(name: string, spans: readonly Span[]): string[] {
   return found;
 }
 
-function overlaps(spans: readonly Span[]): string[] {
+function overlaps(spans: readonly Span[], amnesias: readonly Amnesia[]): string[] {
+  const isForgotten = ({ at, heldUntil }: Span): boolean =>
+    amnesias.some(({ from, to }) => at <= to && heldUntil >= from && heldUntil <= to);
   const found: string[] = [];
   let last: Span | undefined;
   for (const span of [...spans].sort((a, b) => a.at - b.at)) {
-    if (last && last.heldUntil > span.at) {
+    if (last && last.heldUntil > span.at && !isForgotten(last)) {
       const both = `workers ${last.worker} and ${span.worker} held it at the same time`;
       found.push(`${both} (tokens ${last.token} and ${span.token})`);
     }

@@ -3,21 +3,15 @@ import { DataSource } from 'typeorm';
 import { Random } from '../../differential/random.js';
 import { createDatabase } from '../../support/databases.js';
 import type { SoakOptions, SoakReport, SoakSuite } from '../soak-suite.js';
-import { BACKENDS, type Backend, type BackendKind } from './backends.js';
+import { type Backend, BACKENDS, type BackendKind } from './backends.js';
 import { openDriver } from './drivers.js';
 import { countOverlaps, judge } from './judge.js';
 import type { Attempt, Commit, WorkerConfig } from './protocol.js';
+import { Troubles } from './troubles.js';
 import { Workers } from './workers.js';
 
 const NAMES = ['a', 'b'] as const;
 const WAIT_MS = 3_000;
-/** Between two troubles. */
-const CALM_MS = [100, 600] as const;
-const LONGEST_SHIFT_MS = 86_400_000;
-/** A server that crashes all the time serves nobody. */
-const BETWEEN_CRASHES_MS = 4_000;
-
-type Trouble = 'killed' | 'stopped' | 'crashed' | 'shifted';
 
 export interface LockSoakSettings {
   readonly processes?: number;
@@ -28,7 +22,7 @@ export interface LockSoakSettings {
 
 /**
  * Processes that take turns at two locks and count in a database under them, while they are killed, stopped for longer
- * than their leases last, and lied to about the time, and while the server of the locks crashes.
+ * than their leases last, and lied to about the time, and while the server of the locks crashes and its clock is set.
  */
 export class LockSoak implements SoakSuite {
   readonly name: string;
@@ -44,25 +38,20 @@ export class LockSoak implements SoakSuite {
     const random = new Random(seed);
     const database = await createDatabase(this.kind.work);
     const work = await new DataSource(database.options).initialize();
-    const backend = await this.kind.start();
+    const backend = await this.kind.start((count) => random.below(count));
     try {
       await makeTables(work);
-      const workers = new Workers(this.settings.processes ?? 8, (worker): WorkerConfig => {
+      const configOf = (worker: number): WorkerConfig => {
         const { ttl } = this.kind;
         const { fenced = true, blocks = 0.03 } = this.settings;
-        return {
-          driver: backend.driver,
-          work: database.options,
-          worker,
-          seed: random.below(2 ** 31),
-          ttl,
-          wait: WAIT_MS,
-          fenced,
-          blocks,
-        };
-      });
+        const seed = random.below(2 ** 31);
+        const common = { driver: backend.driver, work: database.options, worker, seed, wait: WAIT_MS };
+        return { ...common, ttl, fenced, blocks };
+      };
+      const workers = new Workers(this.settings.processes ?? 8, configOf, backend.environment);
       await workers.start();
-      const troubles = await this.trouble(workers, backend, random, seconds);
+      const troubles = new Troubles(workers, backend, this.kind, random);
+      await troubles.make(seconds);
       const failures = [...(await workers.finish()), ...(await this.stuckLocks(backend))];
       return await this.report(work, workers.attempts, troubles, failures);
     } finally {
@@ -70,38 +59,6 @@ export class LockSoak implements SoakSuite {
       await backend.stop();
       await database.drop();
     }
-  }
-
-  private async trouble(
-    workers: Workers,
-    backend: Backend,
-    random: Random,
-    seconds: number,
-  ): Promise<ReadonlyMap<Trouble, number>> {
-    const counts = new Map<Trouble, number>();
-    const end = performance.now() + seconds * 1_000;
-    let crashAt = performance.now() + BETWEEN_CRASHES_MS / 2;
-    while (performance.now() < end) {
-      await sleep(CALM_MS[0] + random.below(CALM_MS[1] - CALM_MS[0]));
-      const victim = random.below(workers.count);
-      const trouble = random.weighted<Trouble>([
-        [3, 'stopped'],
-        [2, 'killed'],
-        [1, 'shifted'],
-        [backend.restart && performance.now() > crashAt ? 4 : 0, 'crashed'],
-      ]);
-      counts.set(trouble, (counts.get(trouble) ?? 0) + 1);
-      if (trouble === 'stopped') workers.stop(victim, this.kind.ttl * (1.1 + random.next() * 2));
-      if (trouble === 'killed') workers.kill(victim);
-      if (trouble === 'shifted') {
-        workers.tell(victim, { do: 'shift', by: random.below(2 * LONGEST_SHIFT_MS) - LONGEST_SHIFT_MS });
-      }
-      if (trouble === 'crashed') {
-        await backend.restart?.();
-        crashAt = performance.now() + BETWEEN_CRASHES_MS;
-      }
-    }
-    return counts;
   }
 
   /** What was left behind has run out after some time. */
@@ -128,12 +85,11 @@ export class LockSoak implements SoakSuite {
   private async report(
     work: DataSource,
     attempts: readonly Attempt[],
-    troubles: ReadonlyMap<Trouble, number>,
+    { counts, amnesias }: Troubles,
     failures: readonly string[],
   ): Promise<SoakReport> {
     const commits = await commitsOf(work);
     const counters = await countersOf(work);
-    const { forgets } = this.kind;
     const grants = attempts.flatMap(({ grant }) => grant ?? []);
     const late = attempts.map(({ overshoot }) => overshoot);
     const count = (outcome: Attempt['outcome']): number =>
@@ -149,12 +105,13 @@ export class LockSoak implements SoakSuite {
         'not free within the wait': count('busy'),
         'backend away for the whole wait': count('failed'),
         'longest overshoot of a wait, ms': Math.max(0, ...late).toFixed(0),
-        'processes killed': troubles.get('killed') ?? 0,
-        'processes stopped beyond the ttl': troubles.get('stopped') ?? 0,
-        'clocks shifted': troubles.get('shifted') ?? 0,
-        'servers crashed': troubles.get('crashed') ?? 0,
+        'processes killed': counts.get('killed') ?? 0,
+        'processes stopped beyond the ttl': counts.get('stopped') ?? 0,
+        'clocks of processes shifted': counts.get('shifted') ?? 0,
+        'servers crashed': counts.get('crashed') ?? 0,
+        'clocks of servers set': counts.get('set') ?? 0,
       },
-      violations: [...failures, ...judge({ attempts, commits, counters, forgets })],
+      violations: [...failures, ...judge({ attempts, commits, counters, amnesias })],
     };
   }
 }

@@ -9,6 +9,9 @@ const SCRIPT = fileURLToPath(new URL('worker.ts', import.meta.url));
 /** For the rest of an attempt: its wait, its section, and a process that has been stopped in between. */
 const FINISH_MS = 15_000;
 
+/** Variables beside those of this process. */
+type Environment = Readonly<Record<string, string>>;
+
 /** One process, which is replaced when it is killed. */
 class Worker {
   readonly ready: Promise<unknown>;
@@ -18,9 +21,10 @@ class Worker {
   private isKilled = false;
   private readonly child: ChildProcess;
 
-  constructor(config: WorkerConfig, take: (attempt: Attempt) => void) {
+  constructor(config: WorkerConfig, environment: Environment, take: (attempt: Attempt) => void) {
     this.child = spawn(process.execPath, ['--import', LOADER, SCRIPT, JSON.stringify(config)], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      env: { ...process.env, ...environment },
     });
     this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += String(chunk)));
     this.ended = once(this.child, 'exit');
@@ -60,6 +64,7 @@ export class Workers {
   constructor(
     readonly count: number,
     private readonly configOf: (worker: number) => WorkerConfig,
+    private readonly environment: Environment = {},
   ) {}
 
   async start(): Promise<void> {
@@ -110,6 +115,7 @@ export class Workers {
   }
 
   private spawn(): Worker {
-    return new Worker(this.configOf(this.started++), (attempt) => this.attempts.push(attempt));
+    const take = (attempt: Attempt): void => void this.attempts.push(attempt);
+    return new Worker(this.configOf(this.started++), this.environment, take);
   }
 }
