@@ -52,16 +52,18 @@ export class RedisWaiter {
    * up, and asked again) carry a token that is not greater than that of the last refusal.
    *
    * The news may be old: this process stood still. So the lease is counted from the refusal, at a time of the server
-   * and of ours, by the time that has passed on the server since; and never from later than the news.
+   * and of ours, by the time that has passed on the server since.
+   *
+   * That cannot be less than nothing, nor more than has passed here. If it is, the clock of the server was set, and says
+   * nothing about when the lease began: `undefined`, and whoever waits asks.
    */
   taken(): { readonly fencingToken: number; readonly since: number } | undefined {
     const [handOver, refused] = [this.#handOver, this.#refused];
     if (!handOver || !refused || handOver.fencingToken <= refused.lastToken) return undefined;
-    const passed = (handOver.at - refused.now) * (1 - DRIFT) - ROUNDED;
-    return {
-      fencingToken: handOver.fencingToken,
-      since: Math.min(handOver.heard, refused.since + passed),
-    };
+    const passed = handOver.at - refused.now;
+    const since = refused.since + passed * (1 - DRIFT) - ROUNDED;
+    if (passed < 0 || since > handOver.heard) return undefined;
+    return { fencingToken: handOver.fencingToken, since };
   }
 
   /** Ends the sleep; if there is none, the next one. */
