@@ -62,8 +62,10 @@ export async function createRuntime(
   const context = new CacheContext(options.enabled);
   const instrumentation = new Instrumentation();
   const { driver, bus } = await openBackend(options, logger, instrumentation);
-  const { pendTtl, onRedisFailure, replicaLag } = options;
-  const writing = { pendTtl, onRedisFailure, replicaLag };
+  const { pendTtl, onRedisFailure, replicaLag, timeouts } = options;
+  // As long as an invalidation may take.
+  const settleTimeout = 2 * timeouts.invalidation;
+  const writing = { pendTtl, onRedisFailure, replicaLag, settleTimeout };
   const invalidator = new Invalidator(driver, context, instrumentation, writing);
   const newCache = cacheMaker({ options, context, instrumentation, invalidator, bus });
   const cache = newCache(driver);

@@ -47,7 +47,7 @@ async function population(size: number): Promise<Population> {
     return entry !== undefined && isFresh(entry, states);
   };
   const invalidate = async (): Promise<void> => {
-    invalidator.settle(await invalidator.pend(CHANGES));
+    await invalidator.settle(await invalidator.pend(CHANGES));
     await invalidator.drain();
   };
   await invalidate();

@@ -100,6 +100,24 @@ export interface ExpireRequest {
   readonly registries: ReadonlyMap<string, string>;
 }
 
+/** What a driver that can lose its backend knows of that. */
+export interface Outages {
+  /**
+   * How often the backend went away. It grows at once: what was read before may be outdated by invalidations that were
+   * never heard of, and marks that were set before may be lost.
+   */
+  readonly count: number;
+
+  /**
+   * @param listener called whenever the count grows
+   * @returns a function that ends the watch
+   */
+  watch(listener: () => void): () => void;
+
+  /** Resolves when the backend is there and was told everything that it has missed, or the driver is closed. */
+  over(): Promise<void>;
+}
+
 /**
  * Port of a cache backend: entries, the stamps of tokens, marks of pending writers and the registry of condition
  * shapes. Each method is one round trip. Methods reject when the backend fails; they never guess.
@@ -109,6 +127,8 @@ export interface CacheDriver {
   readonly capabilities: { readonly shared: boolean };
   /** Entries that stay in this process, if the driver keeps any. */
   readonly near?: NearEntries;
+  /** Absent: the backend never goes away, or nobody watches it. */
+  readonly outages?: Outages | undefined;
   /** Not every backend can be looked through. */
   readonly listing?: EntryListing | undefined;
 
@@ -172,14 +192,4 @@ export interface CacheDriver {
 
   /** Releases what the driver opened itself; a client that the application owns stays open. */
   close(): Promise<void>;
-}
-
-/** A driver that at times refuses to work. */
-export interface InterruptibleDriver extends CacheDriver {
-  /**
-   * @param listener called at once whenever the backend goes away: what was read from it before may be outdated by
-   * invalidations that it never heard of
-   * @returns a function that ends the watch
-   */
-  onInterrupt(listener: () => void): () => void;
 }

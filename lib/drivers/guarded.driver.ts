@@ -5,7 +5,6 @@ import type {
   EntryListing,
   ExpireRequest,
   LeaseRequest,
-  InterruptibleDriver,
   PendRequest,
   PinRequest,
   ReadReply,
@@ -18,6 +17,7 @@ import type { ConnectedDriver, ConnectionEvent } from './connected-driver.interf
 import { attempt, Deadlines } from './guard.deadlines.js';
 import { Journal } from './guard.journal.js';
 import { type GuardOptions, type GuardState, resolveGuard } from './guard.options.js';
+import { GuardOutages } from './guard.outages.js';
 
 /** One error for all operations that are refused while the backend is down: refusing must cost nothing. */
 const UNAVAILABLE = new CacheOpsError('DRIVER', 'The cache backend is down; the cache is bypassed.');
@@ -35,9 +35,11 @@ const UNAVAILABLE = new CacheOpsError('DRIVER', 'The cache backend is down; the 
  * After a rejected `pend` a writer that commits all the same has to `settle` (or `restamp`) after its commit: the
  * journal may be delivered before that commit.
  */
-export class GuardedDriver implements InterruptibleDriver {
+export class GuardedDriver implements CacheDriver {
   readonly capabilities: CacheDriver['capabilities'];
   readonly listing: EntryListing | undefined;
+  /** A reply to an operation that began before one of them is not to be trusted. */
+  readonly outages: GuardOutages;
   readonly #connected: ConnectedDriver | undefined;
   readonly #unwatch: () => void;
   readonly #reads: Deadlines;
@@ -47,12 +49,9 @@ export class GuardedDriver implements InterruptibleDriver {
   readonly #cooldown: number;
   readonly #onStateChange: NonNullable<GuardOptions['onStateChange']>;
   readonly #journal = new Journal();
-  readonly #interrupted = new Set<() => void>();
   #up: boolean;
   #reported: GuardState = 'up';
   #failures = 0;
-  /** Grows each time the backend goes away; a reply to an operation of an earlier epoch is not to be trusted. */
-  #epoch = 0;
   #probing: Promise<boolean> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -76,6 +75,7 @@ export class GuardedDriver implements InterruptibleDriver {
     this.#onStateChange = onStateChange;
     this.#connected = isConnected(inner) ? inner : undefined;
     this.#up = this.#connected === undefined;
+    this.outages = new GuardOutages(this.#up);
     this.#unwatch = this.#connected?.watch((event) => this.#connection(event)) ?? (() => undefined);
     if (!this.#up) void this.probe();
   }
@@ -149,16 +149,12 @@ export class GuardedDriver implements InterruptibleDriver {
     );
   }
 
-  onInterrupt(listener: () => void): () => void {
-    this.#interrupted.add(listener);
-    return () => this.#interrupted.delete(listener);
-  }
-
   async close(): Promise<void> {
     this.#closed = true;
     this.#up = false;
     clearTimeout(this.#timer);
     this.#unwatch();
+    this.outages.end();
     await this.inner.close();
   }
 
@@ -182,16 +178,16 @@ export class GuardedDriver implements InterruptibleDriver {
 
   async #serve<T>(deadlines: Deadlines, start: () => Promise<T>): Promise<T> {
     if (!this.#up) throw UNAVAILABLE;
-    const epoch = this.#epoch;
+    const epoch = this.outages.count;
     let reply: T;
     try {
       reply = await attempt(deadlines, start);
     } catch (error) {
-      if (epoch === this.#epoch && ++this.#failures >= this.#maxFailures) this.#down(error);
+      if (epoch === this.outages.count && ++this.#failures >= this.#maxFailures) this.#down(error);
       throw driverError(error);
     }
     // The client may have sent it again to a server that came back without the last invalidations.
-    if (epoch !== this.#epoch) throw UNAVAILABLE;
+    if (epoch !== this.outages.count) throw UNAVAILABLE;
     this.#failures = 0;
     return reply;
   }
@@ -205,10 +201,10 @@ export class GuardedDriver implements InterruptibleDriver {
       remember();
       throw UNAVAILABLE;
     }
-    const epoch = this.#epoch;
+    const epoch = this.outages.count;
     try {
       return await attempt(deadlines, start).catch((error: unknown) => {
-        if (epoch !== this.#epoch) throw error;
+        if (epoch !== this.outages.count) throw error;
         return attempt(deadlines, start);
       });
     } catch (error) {
@@ -219,8 +215,7 @@ export class GuardedDriver implements InterruptibleDriver {
   }
 
   #down(error: unknown): void {
-    this.#epoch++;
-    for (const listener of this.#interrupted) listener();
+    this.outages.begin();
     if (this.#up) {
       this.#up = false;
       this.#failures = 0;
@@ -231,13 +226,13 @@ export class GuardedDriver implements InterruptibleDriver {
 
   async #recover(): Promise<boolean> {
     if (this.#up || this.#closed) return this.#up;
-    const epoch = this.#epoch;
+    const epoch = this.outages.count;
     try {
       await attempt(this.#invalidations, () => this.#reach());
       while (!this.#journal.empty) {
         await this.#journal.deliver(this.inner, (work) => attempt(this.#invalidations, work));
       }
-      if (epoch !== this.#epoch) throw UNAVAILABLE;
+      if (epoch !== this.outages.count) throw UNAVAILABLE;
     } catch (error) {
       if (!this.#closed) {
         this.#connected?.reconnect();
@@ -248,6 +243,7 @@ export class GuardedDriver implements InterruptibleDriver {
     }
     if (this.#closed) return false;
     this.#up = true;
+    this.outages.end();
     clearTimeout(this.#timer);
     this.#report('up');
     return true;

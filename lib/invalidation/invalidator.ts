@@ -2,29 +2,20 @@ import { CacheOpsError } from '../cacheops.errors.js';
 import type { CacheContext } from '../core/cache-context.js';
 import type { Instrumentation } from '../core/instrumentation.js';
 import { newStamp } from '../core/stamp.js';
-import { EVERYTHING, tableToken, type Token } from '../core/token.js';
+import type { Token } from '../core/token.js';
 import type { CacheDriver, ShapeRegistry } from '../drivers/cache-driver.interface.js';
 import { AmbientTransaction } from './ambient-transaction.js';
-import { tokensOf } from './effect.js';
+import { coarseTokens, isNone, tablesOf, tokensOfChanges } from './changes-tokens.js';
 import { RegistryCache } from './registry-cache.js';
+import { type Moment, type Pending, Settler, type SettlerSettings } from './settler.js';
 import type { Changes } from './transaction-frames.js';
 
-export interface InvalidatorSettings {
-  /** Milliseconds a writer's marks live if it never settles: longer than a COMMIT can take. */
-  readonly pendTtl: number;
+export interface InvalidatorSettings extends SettlerSettings {
   /** `fail`: a write whose invalidation cannot be announced is refused. `degrade`: it goes ahead, and is made good. */
   readonly onRedisFailure: 'degrade' | 'fail';
-  /** Milliseconds by which a replica that loads read from may be behind: for so long after a change nothing is stored. */
-  readonly replicaLag?: number;
 }
 
-/** Marks that are set; `settle` must follow, whatever became of the commit. */
-export interface Pending {
-  /** `undefined`: the marks could not be set; the tokens are restamped after the commit instead. */
-  readonly writer: string | undefined;
-  readonly tokens: readonly Token[];
-  readonly tables: readonly string[];
-}
+type Announced = Pick<Pending, 'tokens' | 'tables'>;
 
 type Send = (
   tokens: readonly Token[],
@@ -36,7 +27,6 @@ export type Complete = (changes: Changes) => Promise<Changes>;
 
 /** Each mismatch means that a reader brought a new shape in between; more than this in a row is not plausible. */
 const MAX_ATTEMPTS = 4;
-const MAX_TOKENS = 5000;
 
 /**
  * Two-phase invalidation. `pend` before COMMIT marks every token of the transaction; from then on readers miss and do
@@ -45,7 +35,7 @@ const MAX_TOKENS = 5000;
  */
 export class Invalidator {
   readonly registries: RegistryCache;
-  private readonly settling = new Set<Promise<void>>();
+  private readonly settler: Settler;
 
   constructor(
     private readonly driver: CacheDriver,
@@ -54,6 +44,7 @@ export class Invalidator {
     private readonly settings: InvalidatorSettings,
   ) {
     this.registries = new RegistryCache(driver);
+    this.settler = new Settler(driver, instrumentation, settings);
   }
 
   /** Whether writes of the current call restamp nothing (`withoutInvalidation`). */
@@ -73,7 +64,7 @@ export class Invalidator {
       return await this.mark(changes, complete);
     } catch (error) {
       this.instrumentation.error('pend', error);
-      if (this.settings.onRedisFailure === 'degrade') return unmarked(changes);
+      if (this.settings.onRedisFailure === 'degrade') return unmarked(changes, this.settler.moment());
       throw new CacheOpsError(
         'INVALIDATION',
         'the invalidation could not be announced; the write was refused',
@@ -85,19 +76,14 @@ export class Invalidator {
   }
 
   /**
-   * Not awaited on the critical path: the marks already keep readers away.
+   * Takes the marks away again, see `Settler`.
    * @param delivered told when the backend has it; not at all when it could not be told
+   * @returns what a writer has to wait for before it says that it has committed; `undefined`: nothing
    */
-  settle(pending: Pending | undefined, delivered?: () => void): void {
-    if (!pending) return;
+  settle(pending: Pending | undefined, delivered?: () => void): Promise<void> | undefined {
+    if (!pending) return undefined;
     this.instrumentation.invalidate(pending.tokens);
-    const finished = this.settings.replicaLag
-      ? this.caughtUp(pending).then(() => this.finish(pending))
-      : this.finish(pending);
-    const done: Promise<void> = (delivered ? finished.then(delivered) : finished)
-      .catch((error: unknown) => this.instrumentation.error('settle', error))
-      .finally(() => this.settling.delete(done));
-    this.settling.add(done);
+    return this.settler.settle(pending, delivered);
   }
 
   /**
@@ -138,7 +124,7 @@ export class Invalidator {
       this.instrumentation.expire(tokens);
     } catch (error) {
       this.instrumentation.error('expire', error);
-      await this.restamp(coarse(changes, tablesOf(changes)));
+      await this.restamp(coarseTokens(changes));
     }
   }
 
@@ -152,7 +138,7 @@ export class Invalidator {
     if (!pending) return;
     if (pending.writer !== undefined && this.settings.replicaLag) return this.settle(pending);
     this.instrumentation.invalidate(pending.tokens);
-    await this.delivered('settle', this.finish(pending));
+    await this.delivered('settle', this.settler.finish(pending));
   }
 
   /**
@@ -163,29 +149,12 @@ export class Invalidator {
     const pending = await this.pend(changes);
     if (!pending) return;
     this.instrumentation.invalidate(pending.tokens);
-    await this.finish(pending);
+    await this.settler.finish(pending);
   }
 
   /** Waits for the settles under way; for shutdown. */
-  async drain(): Promise<void> {
-    await Promise.all(this.settling);
-  }
-
-  /**
-   * Waits until the replicas have what was committed: until then the marks keep their readers from storing. What could
-   * not be marked is made stale now, and once more after the wait.
-   */
-  private async caughtUp({ writer, tokens }: Pending): Promise<void> {
-    if (writer === undefined) await this.driver.restamp(tokens).catch(() => undefined);
-    await new Promise<void>((resolve) => {
-      setTimeout(resolve, this.settings.replicaLag).unref();
-    });
-  }
-
-  private finish({ writer, tokens, tables }: Pending): Promise<void> {
-    return writer === undefined
-      ? this.driver.restamp(tokens)
-      : this.driver.settle({ writer, tokens, tables });
+  drain(): Promise<void> {
+    return this.settler.drain();
   }
 
   private async delivered(operation: string, work: Promise<void>): Promise<void> {
@@ -201,23 +170,24 @@ export class Invalidator {
 
   private async mark(changes: Changes, complete?: Complete): Promise<Pending> {
     const writer = newStamp();
+    const moment = this.settler.moment();
     const { pendTtl, replicaLag = 0 } = this.settings;
     const ttl = pendTtl + replicaLag;
     const send: Send = (tokens, registries) => this.driver.pend({ writer, tokens, registries, ttl });
     const sent = await this.agreed(changes, send, complete);
-    return { writer, ...sent };
+    return { writer, ...sent, moment };
   }
 
   /**
    * Sends the tokens of changes as they follow from the registries of the backend; `send` answers with those when they
    * are others than were known.
    */
-  private async agreed(given: Changes, send: Send, complete?: Complete): Promise<Omit<Pending, 'writer'>> {
+  private async agreed(given: Changes, send: Send, complete?: Complete): Promise<Announced> {
     let changes = given;
     const tables = tablesOf(changes);
     await this.registries.load(tables);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const tokens = this.tokens(changes, tables);
+      const tokens = tokensOfChanges(changes, this.registries);
       const registries = new Map(tables.map((table) => [table, this.registries.get(table)?.version ?? '']));
       const current = await send(tokens, registries);
       if (!current) return { tokens, tables };
@@ -225,41 +195,16 @@ export class Invalidator {
       if (complete) changes = await complete(changes);
     }
     // Needs no registry: every entry of a table depends on the table's own token.
-    const tokens = coarse(changes, tables);
+    const tokens = coarseTokens(changes);
     await send(tokens, new Map());
     return { tokens, tables: [] };
   }
-
-  private tokens(changes: Changes, tables: readonly string[]): readonly Token[] {
-    const tokens = new Set<Token>(changes.tokens);
-    if (tokens.has(EVERYTHING)) return [EVERYTHING];
-    for (const table of tables) {
-      // A registry that is not there may have been lost: its readers can only be reached through the table's token.
-      if (this.registries.get(table)?.version === '') tokens.add(tableToken(table));
-    }
-    for (const effect of changes.effects) {
-      if (tokens.has(tableToken(effect.table))) continue;
-      for (const token of tokensOf(effect, this.registries.get(effect.table)?.shapes ?? []))
-        tokens.add(token);
-    }
-    return tokens.size > MAX_TOKENS ? coarse(changes, tables) : [...tokens].sort();
-  }
-}
-
-const isNone = ({ effects, tokens }: Changes): boolean => effects.length === 0 && tokens.size === 0;
-
-const tablesOf = (changes: Changes): readonly string[] =>
-  [...new Set(changes.effects.map((e) => e.table))].sort();
-
-/** Tokens by table, for when the shapes are of no use. */
-function coarse(changes: Changes, tables: readonly string[]): readonly Token[] {
-  return [...new Set([...changes.tokens, ...tables.map(tableToken)])].sort();
 }
 
 /**
  * Degrade: the registries may be out of reach, so the tokens are those of the tables. They are restamped after the
  * commit, not now: a journal that is delivered before the COMMIT would let a reader store the old rows again.
  */
-function unmarked(changes: Changes): Pending {
-  return { writer: undefined, tokens: coarse(changes, tablesOf(changes)), tables: [] };
+function unmarked(changes: Changes, moment: Moment): Pending {
+  return { writer: undefined, tokens: coarseTokens(changes), tables: [], moment };
 }

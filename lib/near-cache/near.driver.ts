@@ -6,7 +6,6 @@ import type { BusSource, InvalidationBus } from '../drivers/bus.interface.js';
 import type {
   CacheDriver,
   ExpireRequest,
-  InterruptibleDriver,
   LeaseRequest,
   PendRequest,
   PinRequest,
@@ -52,6 +51,7 @@ export class NearDriver implements CacheDriver {
   readonly capabilities: CacheDriver['capabilities'];
   readonly near: NearEntries;
   readonly listing: CacheDriver['listing'];
+  readonly outages: CacheDriver['outages'];
   readonly #store: NearStore;
   readonly #clock: Clock;
   readonly #maxBytes: number;
@@ -74,9 +74,8 @@ export class NearDriver implements CacheDriver {
     this.#clock = options.clock ?? systemClock;
     this.#store = new NearStore(this.#maxBytes, this.#clock);
     this.#onClear = options.onClear ?? (() => undefined);
-    this.#unwatch = isInterruptible(inner)
-      ? inner.onInterrupt(() => this.#clear('interrupted'))
-      : () => undefined;
+    this.outages = inner.outages;
+    this.#unwatch = inner.outages?.watch(() => this.#clear('interrupted')) ?? (() => undefined);
     // Checked entries are asked about at each hit, so there is nothing to be missed.
     this.#hears = bus === undefined;
     this.near = {
@@ -231,10 +230,6 @@ export class NearDriver implements CacheDriver {
     this.#store.clear();
     this.#onClear(reason);
   }
-}
-
-function isInterruptible(driver: CacheDriver): driver is InterruptibleDriver {
-  return 'onInterrupt' in driver;
 }
 
 function positive(option: string, value: number): number {

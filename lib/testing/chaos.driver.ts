@@ -13,7 +13,10 @@ import type {
 import type { Token } from '../core/token.js';
 import { Faults } from './faults.js';
 
-export type DriverMethod = Exclude<keyof CacheDriver, 'capabilities' | 'near' | 'listing' | 'close'>;
+export type DriverMethod = Exclude<
+  keyof CacheDriver,
+  'capabilities' | 'near' | 'outages' | 'listing' | 'close'
+>;
 
 /** A driver that misbehaves on demand. Calls without a fault pass to the driver inside. */
 export class ChaosDriver extends Faults<DriverMethod> implements CacheDriver {

@@ -1,4 +1,5 @@
 import { EVERYTHING } from '../core/token.js';
+import { isNone } from '../invalidation/changes-tokens.js';
 import { TransactionFrames, type Changes } from '../invalidation/transaction-frames.js';
 import { commitsImplicitly, type SessionChange } from '../sql/index.js';
 import type { StatementAnalysis, TransactionAnalysis } from '../sql/sql.types.js';
@@ -48,8 +49,9 @@ export class ConnectionTransaction {
   }
 
   /**
-   * Marks, work, settle: the marks go whatever became of the work. The outbox's row goes when the settle is delivered;
-   * one that was rolled back is not there to go.
+   * Marks, work, settle: the marks go whatever became of the work, which comes right after them: there is no moment in
+   * which they may get lost unnoticed. The outbox's row goes when the settle is delivered; one that was rolled back is
+   * not there to go.
    */
   async published<T>(changes: Changes, work: () => Promise<T>): Promise<T> {
     const { invalidator, outbox, late } = this.shared;
@@ -57,16 +59,13 @@ export class ConnectionTransaction {
     const complete = this.frames.active
       ? (each: Changes): Promise<Changes> => late.complete(each, this.execute).catch(() => each)
       : undefined;
+    const row = outbox && !isNone(changes) ? await outbox.add(changes, this.execute) : undefined;
     const pending = await invalidator.pend(changes, complete);
-    let delivered: (() => void) | undefined;
     try {
-      if (pending && outbox) {
-        const row = await outbox.add(changes, this.execute);
-        delivered = () => outbox.delivered(row);
-      }
       return await work();
     } finally {
-      invalidator.settle(pending, delivered);
+      const told = invalidator.settle(pending, row === undefined ? undefined : () => outbox?.delivered(row));
+      if (told) await told;
     }
   }
 
@@ -146,18 +145,16 @@ export class ConnectionTransaction {
       tokens: new Set([...tokens, ...own.tokens]),
     };
     for (const check of this.beforeCommit.splice(0)) await check();
-    return this.published(changes, async () => {
-      try {
-        const result = await this.execute(sql, params, structured);
-        this.frames.end();
-        this.afterRollback.length = 0;
-        return result;
-      } catch (error) {
-        // Whether it was committed cannot be told; an entity that looks older than its row is refused, not lost.
-        this.frames.rollback();
-        throw error;
-      }
-    });
+    try {
+      const result = await this.published(changes, () => this.execute(sql, params, structured));
+      this.frames.end();
+      this.afterRollback.length = 0;
+      return result;
+    } catch (error) {
+      // Whether it was committed cannot be told; an entity that looks older than its row is refused, not lost.
+      this.frames.rollback();
+      throw error;
+    }
   }
 
   /** Makes one transaction of the locking look at the rows and the statement. */

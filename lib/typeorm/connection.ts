@@ -111,7 +111,7 @@ export class ObservedConnection {
       return () => undefined;
     }
     const pending = await this.shared.invalidator.pend(changes);
-    return () => this.shared.invalidator.settle(pending);
+    return () => void this.shared.invalidator.settle(pending);
   }
 
   /**

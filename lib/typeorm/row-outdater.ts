@@ -19,6 +19,6 @@ export function rowOutdater(
     const image = new RowConditions(dataSource, metadata, table).ofRow(row);
     const effects = [{ table: id, columns: '*', images: [image] } as const];
     const pending = await invalidator.pend({ effects, tokens: new Set() }).catch(() => undefined);
-    invalidator.settle(pending);
+    await invalidator.settle(pending);
   };
 }

@@ -44,7 +44,7 @@ const mayStore = async (token: string): Promise<boolean> =>
   (await driver.pin({ tokens: [token], shapes: [], ttl: 60_000 }))[0] !== 'pending';
 
 it('keeps readers from storing until the replicas have what was committed', async () => {
-  invalidator.settle(await invalidator.pend(TABLE));
+  void invalidator.settle(await invalidator.pend(TABLE));
   await pass(LAG - 1);
   expect(await mayStore(tableToken('item'))).toBe(false);
   await pass(1);
@@ -76,7 +76,7 @@ it('makes stale now and after the lag what could not be marked', async () => {
   const pending = await invalidator.pend(TABLE);
   expect(pending?.writer).toBeUndefined();
   const [before] = await driver.pin({ tokens: [tableToken('item')], shapes: [], ttl: 60_000 });
-  invalidator.settle(pending);
+  void invalidator.settle(pending);
   const [during] = await driver.pin({ tokens: [tableToken('item')], shapes: [], ttl: 60_000 });
   await pass(LAG);
   await invalidator.drain();
@@ -86,7 +86,7 @@ it('makes stale now and after the lag what could not be marked', async () => {
 });
 
 it('is waited for at the end of the application', async () => {
-  invalidator.settle(await invalidator.pend(TABLE));
+  void invalidator.settle(await invalidator.pend(TABLE));
   let drained = false;
   const draining = invalidator.drain().then(() => (drained = true));
   await pass(LAG - 1);

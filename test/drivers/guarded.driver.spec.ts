@@ -103,7 +103,7 @@ describe('breaker', () => {
   it('tells at once that what was read before is not to be relied on', async () => {
     const { chaos, guard } = setUp();
     let interrupted = 0;
-    const end = guard.onInterrupt(() => interrupted++);
+    const end = guard.outages.watch(() => interrupted++);
     chaos.fail('settle', 2);
     await expect(guard.settle({ writer: 'w', tokens: ['g:x'], tables: [] })).rejects.toMatchObject(failed);
     expect(interrupted).toBe(1);

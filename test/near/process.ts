@@ -97,7 +97,7 @@ export class Process {
       tokens: new Set(),
     });
     await commit();
-    this.invalidator.settle(pending);
+    await this.invalidator.settle(pending);
     await this.invalidator.drain();
   }
 

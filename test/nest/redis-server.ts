@@ -35,6 +35,10 @@ export class OwnRedis {
     this.process.stdout?.resume();
   }
 
+  get pid(): number | undefined {
+    return this.process?.pid;
+  }
+
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
     this.process?.kill(signal);
   }
@@ -42,7 +46,7 @@ export class OwnRedis {
   async stop(): Promise<void> {
     const { process } = this;
     this.process = undefined;
-    if (!process || process.exitCode !== null) return;
+    if (!process || process.exitCode !== null || process.signalCode !== null) return;
     process.kill('SIGKILL');
     await once(process, 'exit');
   }

@@ -113,6 +113,18 @@ describe.each(DATABASES)('The outbox of %s', (kind) => {
     expect(await rows(one)).toEqual([]);
   });
 
+  it('has its row before the marks are set: nothing comes between them and the COMMIT', async () => {
+    const driver = new ChaosDriver(new MemoryDriver());
+    const { dataSource, log } = await source(kind, driver);
+    const pend = driver.hold('pend');
+    const saved = dataSource.getRepository(Shelf).save({ name: 'a' });
+    await pend.reached;
+    expect(log.statements.at(-1)).toMatch(/^INSERT INTO .?cacheops_outbox/);
+    pend.release();
+    await saved;
+    expect(log.statements.at(-1)).toMatch(/^COMMIT/);
+  });
+
   it('has none for a transaction that was rolled back, or that only read', async () => {
     const one = await source(kind);
     await seed(one);

@@ -208,7 +208,7 @@ class Load {
     const effects = [{ table: TABLE, columns: '*' as const, images }];
     const pending = await this.invalidator.pend({ effects, tokens: new Set() });
     this.versions.set(key, this.versionOf(key) + 1);
-    this.invalidator.settle(pending);
+    await this.invalidator.settle(pending);
   }
 }
 
