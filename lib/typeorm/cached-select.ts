@@ -2,6 +2,7 @@ import type { EntityMetadata, QueryRunner, SelectQueryBuilder } from 'typeorm';
 import type { Codec } from '../core/lookup.js';
 import type { ObservedConnection } from './connection.js';
 import type { CacheOp } from './profiles.js';
+import { BuilderKeys } from './builder-key.js';
 import type { FrontDoor } from './front-door.js';
 import {
   detached,
@@ -24,8 +25,8 @@ import type { ReadDecision, ReadDoor, ReadQuery } from './read-door.js';
 
 type BuilderClass = new (...args: never[]) => object;
 
-/** Finds the observed connection of a runner. */
-export type ConnectionOf = (runner: QueryRunner) => ObservedConnection | undefined;
+/** Finds the observed connection of a runner; `undefined`: one that does not exist yet. */
+export type ConnectionOf = (runner: QueryRunner | undefined) => ObservedConnection | undefined;
 
 /** How a builder is asked for entities; raw rows are asked for when neither is set. */
 const WANTS = Symbol('cacheops.wants');
@@ -39,9 +40,13 @@ export const loadGraph = (builder: object): Promise<object[]> =>
 /** What the overrides work with. */
 interface Kit {
   readonly base: Internals &
-    Record<'getOne' | 'getMany' | 'getManyAndCount' | 'whereExists', (...args: unknown[]) => unknown>;
+    Record<
+      'getOne' | 'getMany' | 'getManyAndCount' | 'getRawAndEntities' | 'whereExists',
+      (...args: unknown[]) => unknown
+    >;
   readonly door: ReadDoor;
   readonly front: FrontDoor;
+  readonly keys: BuilderKeys;
   readonly connectionOf: ConnectionOf;
 }
 
@@ -55,7 +60,13 @@ export function cachedSelectBuilder(
   front: FrontDoor,
   connectionOf: ConnectionOf,
 ): BuilderClass {
-  const kit: Kit = { base: Base.prototype as Kit['base'], door, front, connectionOf };
+  const kit: Kit = {
+    base: Base.prototype as Kit['base'],
+    door,
+    front,
+    keys: new BuilderKeys(),
+    connectionOf,
+  };
 
   class CachedSelectQueryBuilder extends Base {
     [WANTS]?: CacheOp;
@@ -71,6 +82,10 @@ export function cachedSelectBuilder(
 
     getManyAndCount(): unknown {
       return wanting(this, 'fetch', () => kit.base.getManyAndCount.call(this));
+    }
+
+    getRawAndEntities(): unknown {
+      return readKnown(kit, this as unknown as Internals, this[WANTS]);
     }
 
     whereExists(sub: Internals): unknown {
@@ -99,6 +114,50 @@ export function cachedSelectBuilder(
   return CachedSelectQueryBuilder;
 }
 
+/**
+ * Entities of a query that has been decided about before: by what the builder holds, without its statement and without
+ * a connection.
+ */
+function readKnown(
+  { base, door, front, keys, connectionOf }: Kit,
+  self: Internals,
+  op: CacheOp | undefined,
+): unknown {
+  const bare = (): unknown => base.getRawAndEntities.call(self);
+  if (op === undefined || !mainMetadata(self)) return bare();
+  if (door.refusal(subjectOf(self, op), connectionOf(self.queryRunner)) !== undefined) return bare();
+  // As TypeORM's method does first.
+  self.expressionMap.queryEntity = true;
+  const key = keys.of(self);
+  if (key === undefined) return bare();
+  const plan = front.find(`${op}:${key}`);
+  if (!plan) return front.learning(`${op}:${key}`, bare);
+  return door.hasNoGraph(plan.sql) ? bare() : readPlanned(base, door, self, plan);
+}
+
+async function readPlanned(
+  base: Kit['base'],
+  door: ReadDoor,
+  self: Internals,
+  plan: GraphPlan,
+): Promise<EntitiesAndRaw> {
+  const entities = await door.shared.cache.getOrSet({
+    ...plan,
+    patient: true,
+    load: () => loadGraph(self),
+    detach: () => detachedLoad(base, self),
+  });
+  await broadcastLoad(plan, entities, () => self.queryRunner ?? self.dataSource.createQueryRunner());
+  return { entities, raw: [] };
+}
+
+/** The same load, on a connection of its own. */
+function detachedLoad(base: Kit['base'], self: Internals): () => Promise<object[]> {
+  const copy = detached(silent(self));
+  return () =>
+    onOwn(copy, async (runner) => (await base.executeEntitiesAndRawResults.call(copy, runner)).entities);
+}
+
 /** Entities as one graph from one entry, or as TypeORM makes them from rows that may be cached. */
 async function readEntities(
   { base, door, front, connectionOf }: Kit,
@@ -121,11 +180,7 @@ async function readEntities(
     ...plan,
     patient: true,
     load: () => onPrimary(self, runner, load),
-    detach: () => {
-      const copy = detached(silent(self));
-      const execute = base.executeEntitiesAndRawResults.bind(copy);
-      return () => onOwn(copy, async (primary) => (await execute(primary)).entities);
-    },
+    detach: () => detachedLoad(base, self),
   });
   await broadcastLoad(plan, entities, () => runner);
   return { entities, raw: [] };

@@ -33,14 +33,15 @@ const RULES: KeyRules = {
 };
 
 /**
- * Remembers, by find options, what the query builder's door decided, so that a hit need not build SQL again: the text
- * and its parameters are a function of the options and the entities. Whether the cache may be used at this moment is
+ * Remembers, by find options or by what a builder holds (`BuilderKeys`), what the query builder's door decided, so that a
+ * hit need not build SQL again: the text and its parameters are a function of these and the entities. Whether the cache may be used at this moment is
  * not remembered; the caller asks that each time.
  */
 export class FrontDoor {
   private readonly plans = new Map<string, GraphPlan>();
   private readonly targets = new Map<EntityTarget<ObjectLiteral>, number>();
-  private pending: string | undefined;
+  /** Of the find method that is running, and of the builder that it uses. */
+  private readonly pending: string[] = [];
 
   /** `undefined` when the options have no canonical text. */
   keyOf(method: FindMethod, target: EntityTarget<ObjectLiteral>, options: unknown): string | undefined {
@@ -55,22 +56,23 @@ export class FrontDoor {
   }
 
   /**
-   * Runs `work` so that a plan made by its query builder is kept under `key`. TypeORM comes from the find method to
-   * the builder's execution without an `await`, so what is decided before `work` returns was decided for it.
+   * Runs `work` so that a plan made by its query builder is kept under `key`. TypeORM comes from the find method, and
+   * from the builder's, to the builder's execution without an `await`, so what is decided before `work` returns was decided for it.
    */
   learning<T>(key: string, work: () => T): T {
-    this.pending = key;
+    this.pending.push(key);
     try {
       return work();
     } finally {
-      this.pending = undefined;
+      this.pending.pop();
     }
   }
 
   /** Told by the builder's door. */
   keep(plan: GraphPlan): void {
-    if (this.pending === undefined) return;
-    if (this.plans.size >= MAX_PLANS) this.plans.delete(this.plans.keys().next().value as string);
-    this.plans.set(this.pending, plan);
+    for (const key of this.pending) {
+      if (this.plans.size >= MAX_PLANS) this.plans.delete(this.plans.keys().next().value as string);
+      this.plans.set(key, plan);
+    }
   }
 }

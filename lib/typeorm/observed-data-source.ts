@@ -141,7 +141,12 @@ export class ObservedDataSource {
     const runner = dataSource.createQueryRunner.bind(dataSource);
     const manager = dataSource.createEntityManager.bind(dataSource);
     const Base = builder().constructor as new (...args: never[]) => object;
-    const Cached = cachedSelectBuilder(Base, this.door, this.front, connectionOf);
+    const Cached = cachedSelectBuilder(
+      Base,
+      this.door,
+      this.front,
+      (runner) => this.only ?? this.connectionOf(runner),
+    );
     const Select = this.versions?.builders(Cached) ?? Cached;
     Object.assign(dataSource, {
       createQueryBuilder: (...args: unknown[]): unknown =>

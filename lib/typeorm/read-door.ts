@@ -97,6 +97,12 @@ export class ReadDoor {
     };
   }
 
+  /** Why the cache may not be used for it at this moment, whatever the statement; `undefined`: it may. */
+  refusal(subject: ReadSubject, connection: ObservedConnection | undefined): string | undefined {
+    const profile = this.profileOf(subject, connection);
+    return typeof profile === 'string' ? profile : undefined;
+  }
+
   hasNoGraph(sql: string): boolean {
     return this.graphless.has(sql);
   }
