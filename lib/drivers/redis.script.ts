@@ -22,20 +22,20 @@ export function defineScript<Request, Reply>(
 }
 
 /** Runs the script by its hash; a server that does not have it yet gets the source, once. */
-export async function runScript<Request, Reply>(
+export function runScript<Request, Reply>(
   client: RedisClient,
   script: RedisScript<Request, Reply>,
   request: Request,
   prefix: string,
 ): Promise<Reply> {
-  const keys = script.keys(request).map((key) => prefix + key);
+  const given = script.keys(request);
+  const keys = given.length === 1 ? [prefix + (given[0] as string)] : given.map((key) => prefix + key);
   const args = script.args(request);
-  let raw: unknown;
-  try {
-    raw = await client.evalsha(script.sha, keys.length, ...keys, ...args);
-  } catch (error) {
-    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-    raw = await client.eval(script.source, keys.length, ...keys, ...args);
-  }
-  return script.reply(raw, request);
+  return client.evalsha(script.sha, keys.length, ...keys, ...args).then(
+    (raw) => script.reply(raw, request),
+    async (error: unknown) => {
+      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+      return script.reply(await client.eval(script.source, keys.length, ...keys, ...args), request);
+    },
+  );
 }

@@ -6,11 +6,6 @@ import type { LockBackend } from './lock-backend.js';
 const RENEW_AFTER = 1 / 3;
 const RETRY_AFTER = 1 / 12;
 
-interface Watch {
-  /** Monotonic time of the next renewal; `Infinity` while one is under way, and for leases that are not renewed. */
-  renewAt: number;
-}
-
 /**
  * Renews the leases of a process, those that are due together in one call, and tells their holders when one is lost.
  *
@@ -18,7 +13,7 @@ interface Watch {
  * deadline is lost, whether or not the backend answers; the first timer after a blocked event loop says so.
  */
 export class LeaseMonitor {
-  readonly #watches = new Map<Lease, Watch>();
+  readonly #leases: Lease[] = [];
   #wakeAt = Infinity;
   #cancel: (() => void) | undefined;
 
@@ -30,18 +25,23 @@ export class LeaseMonitor {
 
   /** Number of leases. */
   get size(): number {
-    return this.#watches.size;
+    return this.#leases.length;
   }
 
   add(lease: Lease): void {
-    const renewAt = lease.extend ? this.#renewalOf(lease) : Infinity;
-    this.#watches.set(lease, { renewAt });
-    this.#wakeUpAt(Math.min(renewAt, lease.validUntil));
+    if (lease.place < 0) lease.place = this.#leases.push(lease) - 1;
+    this.#planRenewal(lease);
   }
 
   /** The timer stays: most often there is a new lease before it is due. */
   remove(lease: Lease): void {
-    this.#watches.delete(lease);
+    if (lease.place < 0) return;
+    const last = this.#leases.pop() as Lease;
+    if (last !== lease) {
+      this.#leases[lease.place] = last;
+      last.place = lease.place;
+    }
+    lease.place = -1;
   }
 
   /**
@@ -53,7 +53,7 @@ export class LeaseMonitor {
   }
 
   close(): void {
-    this.#watches.clear();
+    for (const lease of this.#leases.splice(0)) lease.place = -1;
     this.#cancel?.();
     this.#wakeAt = Infinity;
   }
@@ -62,16 +62,16 @@ export class LeaseMonitor {
     this.#wakeAt = Infinity;
     const now = this.clock.monotonic();
     const due: Lease[] = [];
-    for (const [lease, watch] of this.#watches) {
-      if (!lease.isHeld()) this.#watches.delete(lease);
+    for (const lease of [...this.#leases]) {
+      if (!lease.isHeld()) this.remove(lease);
       // A little early, so that leases that are due one after the other go in one call.
-      else if (watch.renewAt <= now + lease.ttl * RETRY_AFTER) {
-        watch.renewAt = Infinity;
+      else if (lease.renewAt <= now + lease.ttl * RETRY_AFTER) {
+        lease.renewAt = Infinity;
         due.push(lease);
       }
     }
     if (due.length > 0) this.#renew(due, now).catch(() => this.#retry(due));
-    for (const [lease, { renewAt }] of this.#watches) this.#wakeUpAt(Math.min(renewAt, lease.validUntil));
+    for (const { renewAt, validUntil } of this.#leases) this.#wakeUpAt(Math.min(renewAt, validUntil));
   }
 
   async #renew(leases: readonly Lease[], since: number): Promise<void> {
@@ -81,30 +81,31 @@ export class LeaseMonitor {
     for (const [i, lease] of leases.entries()) {
       const outcome = outcomes[i];
       if (outcome === 'renewed') this.#renewed(lease, since, asked[i]?.ttl ?? lease.ttl);
-      else if (outcome !== undefined && this.#watches.has(lease)) lease.lose(outcome);
+      else if (outcome !== undefined && lease.place >= 0) lease.lose(outcome);
     }
   }
 
   #renewed(lease: Lease, since: number, ttl: number): void {
     // The holder was told that it is lost; what the backend keeps for it now is in everybody's way.
     if (lease.state === 'lost') return this.backend.giveBack(lease);
-    if (!this.#watches.has(lease)) return;
+    if (lease.place < 0) return;
     lease.renewed(since, ttl);
-    this.add(lease);
+    this.#planRenewal(lease);
   }
 
   #retry(leases: readonly Lease[]): void {
     for (const lease of leases) {
-      const watch = this.#watches.get(lease);
-      if (!watch) continue;
+      if (lease.place < 0) continue;
       lease.state = 'unknown';
-      watch.renewAt = this.clock.monotonic() + lease.ttl * RETRY_AFTER;
-      this.#wakeUpAt(watch.renewAt);
+      lease.renewAt = this.clock.monotonic() + lease.ttl * RETRY_AFTER;
+      this.#wakeUpAt(lease.renewAt);
     }
   }
 
-  #renewalOf({ validUntil, ttl }: Lease): number {
-    return validUntil - ttl * (1 - RENEW_AFTER);
+  #planRenewal(lease: Lease): void {
+    const { extend, validUntil, ttl } = lease;
+    lease.renewAt = extend ? validUntil - ttl * (1 - RENEW_AFTER) : Infinity;
+    this.#wakeUpAt(Math.min(lease.renewAt, validUntil));
   }
 
   #wakeUpAt(time: number): void {

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.js';
-import type { LeaseEnd, LockLease, LockRequest } from './lock-driver.interface.js';
+import type { LeaseEnd, LockLease, LockRequest, LockTurn } from './lock-driver.interface.js';
 import { LockLostError } from './lock.errors.js';
 
 /**
@@ -9,15 +9,6 @@ import { LockLostError } from './lock.errors.js';
  * - `released`: by its holder.
  */
 export type LeaseState = 'held' | 'unknown' | 'lost' | 'released';
-
-export interface LeaseTerms {
-  readonly request: LockRequest;
-  readonly fencingToken: number | undefined;
-  /** Whether it is renewed by itself. */
-  readonly extend: boolean;
-  /** Monotonic time until which the backend keeps it. */
-  readonly validUntil: number;
-}
 
 /** Clocks that run at different speeds, and a timer of the backend that is early, must not make two holders. */
 export const driftOf = (ttl: number): number => Math.min(2 + ttl / 100, ttl / 10);
@@ -30,18 +21,26 @@ export class Lease implements LockLease {
   readonly names: readonly string[];
   readonly owner: string;
   readonly fencingToken: number | undefined;
-  readonly extend: boolean;
-  /** Monotonic time of the grant. */
-  readonly acquiredAt: number;
   ttl: number;
   state: LeaseState = 'held';
   /** Monotonic time from which it may not be believed in. */
   validUntil: number;
+  /** Monotonic time of the next renewal; `Infinity` while one is under way, and if it is not renewed by itself. */
+  renewAt = Infinity;
+  /** Where the monitor has it; -1: it does not watch it. */
+  place = -1;
   #controller: AbortController | undefined;
   #loss: LockLostError | undefined;
 
+  /**
+   * @param extend whether it is renewed by itself
+   * @param acquiredAt monotonic time of the grant
+   */
   constructor(
-    { request, fencingToken, extend, validUntil }: LeaseTerms,
+    request: LockRequest,
+    { fencingToken, validUntil }: LockTurn,
+    readonly extend: boolean,
+    readonly acquiredAt: number,
     private readonly clock: Clock,
     private readonly onLost: (lease: Lease, reason: LeaseEnd) => void,
   ) {
@@ -49,8 +48,6 @@ export class Lease implements LockLease {
     this.owner = request.owner;
     this.ttl = request.ttl;
     this.fencingToken = fencingToken;
-    this.extend = extend;
-    this.acquiredAt = clock.monotonic();
     this.validUntil = validUntil - driftOf(request.ttl);
   }
 

@@ -83,14 +83,20 @@ export class LockBackend {
     }
   }
 
-  async renew(leases: readonly LockRenewal[]): Promise<readonly RenewOutcome[]> {
+  renew(leases: readonly LockRenewal[]): Promise<readonly RenewOutcome[]> {
     return this.#call('renew', ({ driver }) => driver.renew(leases));
   }
 
-  async release(lease: LockLease): Promise<ReleaseOutcome> {
-    const outcome = await this.#call('release', ({ driver }) => driver.release(lease));
-    this.#opened?.line?.nudge(lease.names);
-    return outcome;
+  release(lease: LockLease): Promise<ReleaseOutcome> {
+    return this.#call('release', ({ driver, line }) => {
+      const released = driver.release(lease);
+      if (line)
+        released.then(
+          () => line.nudge(lease.names),
+          () => undefined,
+        );
+      return released;
+    });
   }
 
   /** Releases in the background, as well as it can: what is not released runs out. */

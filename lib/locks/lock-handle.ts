@@ -4,6 +4,8 @@ import type { LeaseMonitor } from './lease-monitor.js';
 import type { LockBackend } from './lock-backend.js';
 import type { ReleaseOutcome } from './lock-driver.interface.js';
 import type { LockInstrumentation } from './lock.instrumentation.js';
+import type { ResolvedLockOptions } from './lock.options.js';
+import type { LockTransactions } from './lock.ports.js';
 
 /** `deferred`: it takes effect when the transaction has ended (`releaseAfterCommit`). */
 export type LockRelease = ReleaseOutcome | 'deferred';
@@ -61,29 +63,30 @@ export interface HandleParts {
   readonly backend: LockBackend;
   readonly monitor: LeaseMonitor;
   readonly instrumentation: LockInstrumentation;
-  /** Runs a task when the transaction around the call has ended; `false` when there is none. */
-  readonly afterTransaction: (task: () => void) => boolean;
-  /** Milliseconds for which the lock is taken at least. */
-  readonly atLeastFor: number;
+  readonly transactions: LockTransactions;
 }
 
 export class HeldLock implements LockHandle {
-  readonly name: string;
   readonly names: readonly string[];
   readonly fencingToken: number | undefined;
   /** Hidden, because whoever knows the owner of a lease can end it: a handle may be logged. */
   readonly #lease: Lease;
+  readonly #options: ResolvedLockOptions;
   readonly #parts: HandleParts;
   #release: Promise<LockRelease> | undefined;
   /** A release was sent while the lock was held, and its reply was lost. */
   #isLettingGo = false;
 
-  constructor(lease: Lease, parts: HandleParts) {
+  constructor(lease: Lease, options: ResolvedLockOptions, parts: HandleParts) {
     this.#lease = lease;
+    this.#options = options;
     this.#parts = parts;
     this.names = lease.names;
-    this.name = lease.names.join(', ');
     this.fencingToken = lease.fencingToken;
+  }
+
+  get name(): string {
+    return this.names.join(', ');
   }
 
   get signal(): AbortSignal {
@@ -122,8 +125,10 @@ export class HeldLock implements LockHandle {
   }
 
   #begin(): Promise<LockRelease> {
+    const transaction = this.#options.releaseAfterCommit;
+    if (transaction === false) return this.#end();
     const later = (): void => void this.#end().catch(() => undefined);
-    return this.#parts.afterTransaction(later) ? Promise.resolve('deferred') : this.#end();
+    return this.#parts.transactions.afterEnd(transaction, later) ? Promise.resolve('deferred') : this.#end();
   }
 
   async #end(): Promise<ReleaseOutcome> {
@@ -133,7 +138,8 @@ export class HeldLock implements LockHandle {
     parts.monitor.remove(lease);
     if (wasHeld) lease.state = 'released';
     try {
-      const outcome = await this.#letGo(parts.atLeastFor - age);
+      const rest = this.#options.atLeastFor - age;
+      const outcome = await (rest <= 0 || lease.loss ? parts.backend.release(lease) : this.#keep(rest));
       // The backend may have kept it a little longer than the holder could believe.
       if (!wasHeld) return outcome === 'released' ? 'expired' : outcome;
       if (outcome !== 'released' && !this.#isLettingGo) {
@@ -149,12 +155,10 @@ export class HeldLock implements LockHandle {
     }
   }
 
-  /** @param rest milliseconds for which it stays taken all the same */
-  async #letGo(rest: number): Promise<ReleaseOutcome> {
-    const [lease, parts] = [this.#lease, this.#parts];
-    if (rest <= 0 || lease.loss) return parts.backend.release(lease);
-    const { names, owner } = lease;
-    const [outcome = 'expired'] = await parts.backend.renew([{ names, owner, ttl: Math.ceil(rest) }]);
+  /** @param rest milliseconds for which it stays taken after its release */
+  async #keep(rest: number): Promise<ReleaseOutcome> {
+    const { names, owner } = this.#lease;
+    const [outcome = 'expired'] = await this.#parts.backend.renew([{ names, owner, ttl: Math.ceil(rest) }]);
     return outcome === 'renewed' ? 'released' : outcome;
   }
 }

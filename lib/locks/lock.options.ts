@@ -99,13 +99,15 @@ export function resolveLockOptions(options: LockOptions, defaults: LockDefaults)
  * @throws CacheOpsConfigError when there is none, or one that is empty or too long
  */
 export function parseLockNames(value: unknown): readonly string[] {
-  const names: readonly unknown[] = Array.isArray(value) ? value : [value];
-  const isName = (name: unknown): boolean =>
-    typeof name === 'string' && name !== '' && name.length <= LONGEST_NAME;
-  if (names.length > 0 && names.every(isName)) return [...new Set(names as readonly string[])].sort();
+  if (isName(value)) return [value];
+  const names: readonly unknown[] = Array.isArray(value) ? value : [];
+  if (names.length > 0 && names.every(isName)) return [...new Set(names)].sort();
   const expected = `a text of 1 to ${LONGEST_NAME} characters, or a list of such`;
   throw new CacheOpsConfigError('lock.name', expected, value);
 }
+
+const isName = (value: unknown): value is string =>
+  typeof value === 'string' && value !== '' && value.length <= LONGEST_NAME;
 
 /** A duration that may be 0. */
 export const parseWait = (option: string, value: unknown): number =>

@@ -6,9 +6,15 @@ import { Lease } from './lease.js';
 import { LeaseMonitor } from './lease-monitor.js';
 import { LockBackend } from './lock-backend.js';
 import { LockContext } from './lock-context.js';
-import type { LockBusy, LockDriver, LockRequest, LockTurn } from './lock-driver.interface.js';
+import type { LeaseEnd, LockBusy, LockDriver, LockRequest, LockTurn } from './lock-driver.interface.js';
 import { LockBusyError } from './lock.errors.js';
-import { HeldLock, type LockedSection, type LockHandle, ReenteredLock } from './lock-handle.js';
+import {
+  type HandleParts,
+  HeldLock,
+  type LockedSection,
+  type LockHandle,
+  ReenteredLock,
+} from './lock-handle.js';
 import { describeHolder, holderInfo, type LockInfo } from './lock-holder.js';
 import { type LockEvent, LockInstrumentation, type LockStats } from './lock.instrumentation.js';
 import {
@@ -34,8 +40,6 @@ export interface LockServiceParts {
   readonly scheduler: Scheduler;
 }
 
-type Attempt = { readonly lock: LockHandle } | { readonly busy: LockBusy; readonly waited: number };
-
 /**
  * Locks by name. Inject it.
  *
@@ -50,6 +54,8 @@ export class LockService {
   private readonly context = new LockContext();
   private readonly backend: LockBackend;
   private readonly monitor: LeaseMonitor;
+  private readonly handleParts: HandleParts;
+  private readonly usual: ResolvedLockOptions;
   private readonly identity = randomBytes(18).toString('base64url');
   private owners = 0;
 
@@ -57,6 +63,13 @@ export class LockService {
     const { clock, scheduler } = parts;
     this.backend = new LockBackend({ ...parts, instrumentation: this.instrumentation });
     this.monitor = new LeaseMonitor(this.backend, clock, scheduler);
+    this.handleParts = {
+      backend: this.backend,
+      monitor: this.monitor,
+      instrumentation: this.instrumentation,
+      transactions: parts.transactions,
+    };
+    this.usual = resolveLockOptions({}, parts.defaults);
     this.events$ = new Observable((subscriber) =>
       this.instrumentation.subscribe((event) => subscriber.next(event)),
     );
@@ -70,24 +83,16 @@ export class LockService {
    * @throws CacheOpsError `DRIVER` when the backend fails until `wait` is over
    * @throws the reason of `signal`, when that aborts
    */
-  async acquire(names: LockNames, options: LockOptions = {}): Promise<LockHandle> {
-    const list = parseLockNames(names);
-    const attempt = await this.attempt(list, resolveLockOptions(options, this.parts.defaults));
-    if ('lock' in attempt) return attempt.lock;
-    const hint = this.context.isInside(list)
-      ? 'The call holds it itself: see the option reentrant'
-      : undefined;
-    throw new LockBusyError(list, attempt.waited, attempt.busy.retryAfter, hint);
+  acquire(names: LockNames, options?: LockOptions): Promise<LockHandle> {
+    return this.attempt(names, options, this.usual, (...refusal) => this.refuse(...refusal));
   }
 
   /**
    * The lock, or `null` when it is not free. Does not wait, unless `wait` says so.
    * @throws as `acquire`, but no `LockBusyError`
    */
-  async tryAcquire(names: LockNames, options: LockOptions = {}): Promise<LockHandle | null> {
-    const resolved = resolveLockOptions(options, { ...this.parts.defaults, wait: 0 });
-    const attempt = await this.attempt(parseLockNames(names), resolved);
-    return 'lock' in attempt ? attempt.lock : null;
+  tryAcquire(names: LockNames, options?: LockOptions): Promise<LockHandle | null> {
+    return this.attempt(names, options, { ...this.usual, wait: 0 }, () => null);
   }
 
   /**
@@ -152,22 +157,37 @@ export class LockService {
     this.context.dispose();
   }
 
-  private async attempt(names: readonly string[], options: ResolvedLockOptions): Promise<Attempt> {
-    const outer = options.reentrant ? this.context.find(names) : undefined;
-    if (outer) return { lock: new ReenteredLock(outer) };
-    const { clock } = this.parts;
-    const request = this.requestOf(names, options);
-    const since = clock.monotonic();
+  /** @param refused called with the names, when they were not free */
+  private async attempt<Refusal>(
+    given: LockNames,
+    options: LockOptions | undefined,
+    usual: ResolvedLockOptions,
+    refused: (names: readonly string[], waited: number, busy: LockBusy) => Refusal,
+  ): Promise<LockHandle | Refusal> {
+    const names = parseLockNames(given);
+    const resolved = options === undefined ? usual : resolveLockOptions(options, usual);
+    const outer = resolved.reentrant ? this.context.find(names) : undefined;
+    if (outer) return new ReenteredLock(outer);
+    const request = this.requestOf(names, resolved);
+    const since = this.parts.clock.monotonic();
     this.instrumentation.begin();
+    let turn: LockTurn | LockBusy;
     try {
-      const turn = await this.backend.acquire(request, options);
-      const waited = clock.monotonic() - since;
-      if (turn.granted) return { lock: this.hold(request, turn, options, waited) };
-      this.instrumentation.busy(names, waited);
-      return { busy: turn, waited };
+      turn = await this.backend.acquire(request, resolved);
     } finally {
       this.instrumentation.end();
     }
+    const now = this.parts.clock.monotonic();
+    if (turn.granted) return this.hold(request, turn, resolved, since, now);
+    this.instrumentation.busy(names, now - since);
+    return refused(names, now - since, turn);
+  }
+
+  private refuse(names: readonly string[], waited: number, { retryAfter }: LockBusy): never {
+    const hint = this.context.isInside(names)
+      ? 'The call holds it itself: see the option reentrant'
+      : undefined;
+    throw new LockBusyError(names, waited, retryAfter, hint);
   }
 
   private requestOf(names: readonly string[], options: ResolvedLockOptions): LockRequest {
@@ -181,25 +201,22 @@ export class LockService {
     return `${this.identity}_${(this.owners++).toString(36)}`;
   }
 
+  /** @param since, now monotonic times: when it was asked for, and granted */
   private hold(
     request: LockRequest,
-    { fencingToken, validUntil }: LockTurn,
-    { extend, atLeastFor, releaseAfterCommit }: ResolvedLockOptions,
-    waited: number,
+    turn: LockTurn,
+    options: ResolvedLockOptions,
+    since: number,
+    now: number,
   ): LockHandle {
-    const { backend, monitor, instrumentation } = this;
-    const lease = new Lease(
-      { request, fencingToken, extend, validUntil },
-      this.parts.clock,
-      (lost, reason) => {
-        monitor.remove(lost);
-        instrumentation.lost(lost.names, lost.age, reason);
-      },
-    );
-    monitor.add(lease);
-    instrumentation.acquire(request.names, waited, fencingToken);
-    const afterTransaction = (task: () => void): boolean =>
-      releaseAfterCommit !== false && this.parts.transactions.afterEnd(releaseAfterCommit, task);
-    return new HeldLock(lease, { backend, monitor, instrumentation, afterTransaction, atLeastFor });
+    const lease = new Lease(request, turn, options.extend, now, this.parts.clock, this.onLost);
+    this.monitor.add(lease);
+    this.instrumentation.acquire(request.names, now - since, turn.fencingToken);
+    return new HeldLock(lease, options, this.handleParts);
   }
+
+  private readonly onLost = (lease: Lease, reason: LeaseEnd): void => {
+    this.monitor.remove(lease);
+    this.instrumentation.lost(lease.names, lease.age, reason);
+  };
 }

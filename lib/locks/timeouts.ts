@@ -1,9 +1,23 @@
 import type { Clock, Scheduler } from '../core/clock.js';
 
-/** Monotonic time at which it is over, and what is done then. */
-interface Timeout {
-  readonly at: number;
-  readonly task: () => void;
+/** Something that is done at a certain time, unless it is called off before. */
+export class Timeout {
+  /** Neighbours in the ring of those that are pending; itself when it is not. */
+  previous: Timeout = this;
+  next: Timeout = this;
+
+  /** @param at monotonic time */
+  constructor(
+    readonly at: number,
+    readonly task: () => void,
+  ) {}
+
+  cancel(): void {
+    this.previous.next = this.next;
+    this.next.previous = this.previous;
+    this.previous = this;
+    this.next = this;
+  }
 }
 
 /**
@@ -11,7 +25,8 @@ interface Timeout {
  * its own for each call of a backend costs more than the call's other work in this process.
  */
 export class Timeouts {
-  readonly #pending = new Set<Timeout>();
+  /** Where the ring begins and ends. */
+  readonly #end = new Timeout(Infinity, () => undefined);
   #wakeAt = Infinity;
   #cancel: (() => void) | undefined;
 
@@ -20,23 +35,32 @@ export class Timeouts {
     private readonly scheduler: Scheduler,
   ) {}
 
-  /** @returns a function that calls it off */
-  set(ms: number, task: () => void): () => void {
-    const timeout = { at: this.clock.monotonic() + ms, task };
-    this.#pending.add(timeout);
+  set(ms: number, task: () => void): Timeout {
+    const timeout = new Timeout(this.clock.monotonic() + ms, task);
+    timeout.next = this.#end;
+    timeout.previous = this.#end.previous;
+    timeout.previous.next = timeout;
+    this.#end.previous = timeout;
     if (timeout.at < this.#wakeAt) this.#wakeUpAt(timeout.at);
-    return () => this.#pending.delete(timeout);
+    return timeout;
   }
 
   #look(): void {
     this.#wakeAt = Infinity;
     const now = this.clock.monotonic();
+    const due: Timeout[] = [];
     let next = Infinity;
-    for (const timeout of this.#pending) {
-      if (timeout.at > now) next = Math.min(next, timeout.at);
-      else if (this.#pending.delete(timeout)) timeout.task();
+    for (let timeout = this.#end.next; timeout !== this.#end; timeout = timeout.next) {
+      if (timeout.at <= now) due.push(timeout);
+      else next = Math.min(next, timeout.at);
     }
     if (next < this.#wakeAt) this.#wakeUpAt(next);
+    for (const timeout of due) {
+      // A task may have called off another one.
+      if (timeout.next === timeout) continue;
+      timeout.cancel();
+      timeout.task();
+    }
   }
 
   #wakeUpAt(time: number): void {

@@ -1,54 +1,54 @@
 import { CacheOpsError } from '../cacheops.errors.js';
 import type { Scheduler } from '../core/clock.js';
-import type { Timeouts } from './timeouts.js';
+import type { Timeout, Timeouts } from './timeouts.js';
 
 /**
  * The result of `work`, if it comes within `ms`. What comes later is dropped, errors included.
  * @throws CacheOpsError `DRIVER` when it does not
  */
 export const within = <T>(timeouts: Timeouts, ms: number, work: Promise<T>): Promise<T> =>
-  unless<T, T>(work, (resolve, reject) =>
-    timeouts.set(ms, () =>
-      reject(new CacheOpsError('DRIVER', `the lock backend did not answer within ${Math.round(ms)} ms`)),
-    ),
-  );
+  new Promise((resolve, reject) => {
+    const tooLate = (): void =>
+      reject(new CacheOpsError('DRIVER', `the lock backend did not answer within ${Math.round(ms)} ms`));
+    settle(work, timeouts.set(ms, tooLate), resolve, reject);
+  });
 
-/** The result of `work`, if it comes before `ms` are over and `signal` aborts; `undefined` if it does not. */
+/**
+ * The result of `work`, if it comes before `ms` are over and `signal` aborts; `undefined` if it does not.
+ * Of several that wait for the same work, whoever began first goes on first, with a signal or without.
+ */
 export const unlessOver = <T>(
   timeouts: Timeouts,
   ms: number,
   signal: AbortSignal | undefined,
   work: Promise<T>,
 ): Promise<T | undefined> =>
-  unless<T, T | undefined>(work, (resolve) => {
+  new Promise((resolve, reject) => {
     const over = (): void => resolve(undefined);
-    const cancel = timeouts.set(ms, over);
-    if (!signal) return cancel;
-    signal.addEventListener('abort', over);
-    return () => {
-      cancel();
-      signal.removeEventListener('abort', over);
-    };
+    signal?.addEventListener('abort', over);
+    settle(work, timeouts.set(ms, over), resolve, reject, () => signal?.removeEventListener('abort', over));
   });
 
-/** @param watch begins to look for what may come before the result; returns how to stop */
-const unless = <T, R>(
-  work: Promise<T & R>,
-  watch: (resolve: (value: R) => void, reject: (error: Error) => void) => () => void,
-): Promise<R> =>
-  new Promise((resolve, reject) => {
-    const stop = watch(resolve, reject);
-    work.then(
-      (result) => {
-        stop();
-        resolve(result);
-      },
-      (error: Error) => {
-        stop();
-        reject(error);
-      },
-    );
-  });
+function settle<T>(
+  work: Promise<T>,
+  timeout: Timeout,
+  resolve: (value: T) => void,
+  reject: (error: Error) => void,
+  stop?: () => void,
+): void {
+  work.then(
+    (result) => {
+      timeout.cancel();
+      stop?.();
+      resolve(result);
+    },
+    (error: Error) => {
+      timeout.cancel();
+      stop?.();
+      reject(error);
+    },
+  );
+}
 
 /** Resolves after `ms`, or as soon as `signal` aborts. */
 export function pause(scheduler: Scheduler, ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -1,6 +1,6 @@
 import { defineScript, type RedisScript } from '../../drivers/redis.script.js';
 import type { LockRequest } from '../lock-driver.interface.js';
-import { KEEP, keysOf, LETTER } from './redis.lock-layout.js';
+import { firstKeyOf, KEEP, keysOf, LETTER } from './redis.lock-layout.js';
 import { CLOCK, LINE, OPEN } from './redis.lock-script-parts.js';
 
 /** How an attempt is made, beside what is asked for. */
@@ -36,27 +36,40 @@ export interface AcquireRefusal {
   readonly isNew: boolean;
 }
 
-/**
- * What is usual comes before the functions, whose making costs more than it: one name, exclusively, which nobody holds
- * and nobody waits for.
- */
-const ACQUIRE_IDLE = `
-if #KEYS == 4 and string.sub(ARGV[4], 1, 4) == 'x 0 ' then
-  local state = redis.call('GET', KEYS[1])
-  if not state or string.byte(state) == 45 then
-    local time = redis.call('TIME')
-    local token = time[1] .. string.rep('0', 6 - #time[2]) .. time[2]
-    if not state or token > string.sub(state, 2, 17) then
-      redis.call('SET', KEYS[1], 'x' .. token .. ARGV[1] .. ' ' .. ARGV[2], 'PX', ARGV[3] + ${KEEP})
-      return token
-    end
+/** What is usual: one name, exclusively, which nobody holds and nobody waits for. */
+const WHEN_IDLE = `
+local state = redis.call('GET', KEYS[1])
+if not state or string.byte(state) == 45 then
+  local time = redis.call('TIME')
+  local token = time[1] .. string.rep('0', 6 - #time[2]) .. time[2]
+  if not state or token > string.sub(state, 2, 17) then
+    redis.call('SET', KEYS[1], 'x' .. token .. ARGV[1] .. ' ' .. ARGV[2], 'PX', ARGV[3])
+    return token
   end
 end`;
 
+const commonArgs = ({ owner, metadata, ttl }: LockRequest): [string, string, number] => [
+  owner,
+  metadata,
+  ttl + KEEP,
+];
+
+/** Gives a name to whoever asks if it is idle, and needs its first key only. Replies with the token, or 0. */
+export const acquireIdleScript: RedisScript<LockRequest, number> = defineScript({
+  name: 'acquireIdle',
+  source: WHEN_IDLE,
+  keys: ({ names }) => [firstKeyOf(names[0] as string)],
+  args: commonArgs,
+  reply: (raw) => Number(raw ?? 0),
+});
+
 export const acquireScript: RedisScript<AcquireCall, AcquireGrant | AcquireRefusal> = defineScript({
   name: 'acquire',
-  source: `${ACQUIRE_IDLE}${CLOCK}${OPEN}${LINE}
-local owner, metadata, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3])
+  // What is usual comes before the functions, whose making costs more than it.
+  source: `
+if #KEYS == 4 and string.sub(ARGV[4], 1, 4) == 'x 0 ' then${WHEN_IDLE}
+end${CLOCK}${OPEN}${LINE}
+local owner, metadata, ttl = ARGV[1], ARGV[2], ARGV[3] - KEEP
 local mode, floor_digits, limit_digits, wait_digits, counts, channel =
   string.match(ARGV[4], '^(%a) (%d+) (%d+) (%d+) (%d) (%S+)$')
 local floor, limit, wait, counts_listeners =
@@ -112,14 +125,12 @@ for _, it in ipairs(names) do
 end
 return { whole(math.max(look - now, 0)), whole(now), whole(last), is_new }`,
   keys: ({ request }) => request.names.flatMap(keysOf),
-  args: ({ request: { owner, mode, limit, ttl, metadata }, wait, channel, countsListeners, floor }) => [
-    owner,
-    metadata,
-    ttl,
+  args: ({ request, wait, channel, countsListeners, floor }) => [
+    ...commonArgs(request),
     [
-      LETTER[mode],
+      LETTER[request.mode],
       floor,
-      Math.min(limit, Number.MAX_SAFE_INTEGER),
+      Math.min(request.limit, Number.MAX_SAFE_INTEGER),
       Math.max(Math.ceil(wait), 0),
       countsListeners ? 1 : 0,
       channel,

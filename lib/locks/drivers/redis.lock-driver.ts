@@ -17,9 +17,21 @@ import type {
   ReleaseOutcome,
   RenewOutcome,
 } from '../lock-driver.interface.js';
-import { type AcquireGrant, type AcquireRefusal, acquireScript, type Placing } from './redis.lock-acquire.js';
+import { IdleNames } from './redis.idle-names.js';
+import {
+  type AcquireGrant,
+  acquireIdleScript,
+  type AcquireRefusal,
+  acquireScript,
+  type Placing,
+} from './redis.lock-acquire.js';
 import { NO_CHANNEL } from './redis.lock-layout.js';
-import { inspectScript, releaseScript, renewScript } from './redis.lock-lease-scripts.js';
+import {
+  inspectScript,
+  releaseScript,
+  releaseUnwantedScript,
+  renewScript,
+} from './redis.lock-lease-scripts.js';
 import { Timeouts } from '../timeouts.js';
 import { unlessOver } from '../within.js';
 import { RedisWaiter, RedisWaiters } from './redis.waiters.js';
@@ -62,6 +74,7 @@ export class RedisLockDriver implements LockDriver {
   readonly #waiters: RedisWaiters;
   readonly #wakeUps: WakeUps;
   readonly #isCluster: boolean;
+  readonly #idle = new IdleNames();
   readonly #batch = new WriteBatch();
   readonly #timeouts: Timeouts;
   #closed = false;
@@ -99,6 +112,15 @@ export class RedisLockDriver implements LockDriver {
 
   /** @internal As `acquire`, with a token that is not less than `floor`; also of an owner that has the names already. */
   async acquireFrom(request: LockRequest, floor: number): Promise<LockGrant | LockBusy> {
+    if (floor === 0 && this.#mayBeIdle(request)) {
+      let fencingToken: number | undefined;
+      try {
+        fencingToken = await this.#run(acquireIdleScript, request);
+      } finally {
+        this.#idle.answered(request, fencingToken !== 0);
+      }
+      if (fencingToken > 0) return { granted: true, fencingToken };
+    }
     const reply = await this.#attempt(request, { wait: 0, channel: NO_CHANNEL }, floor);
     return reply.granted
       ? { granted: true, fencingToken: reply.fencingToken }
@@ -107,12 +129,49 @@ export class RedisLockDriver implements LockDriver {
 
   async acquireInTurn(request: LockRequest, { wait, signal }: LockPatience): Promise<LockTurn | LockBusy> {
     signal?.throwIfAborted();
+    const since = this.clock.monotonic();
+    const deadline = since + wait;
+    if (this.#mayBeIdle(request)) return this.#askIdle(request, since, deadline, signal);
+    const turn = this.#idle.turnOf(request.names);
+    if (turn) await this.#whileWaiting(turn, deadline, signal);
+    return this.#comeInTurn(request, deadline, signal);
+  }
+
+  #mayBeIdle(request: LockRequest): boolean {
+    return !this.#waiters.isWaitedFor(request.names) && this.#idle.begin(request);
+  }
+
+  async #askIdle(
+    request: LockRequest,
+    since: number,
+    deadline: number,
+    signal: AbortSignal | undefined,
+  ): Promise<LockTurn | LockBusy> {
+    let fencingToken: number | undefined;
+    let inTurn: Promise<LockTurn | LockBusy> | undefined;
+    try {
+      const attempt = this.#run(acquireIdleScript, request);
+      fencingToken = await this.#whileWaiting(attempt, deadline, signal);
+      if (fencingToken === 0) inTurn = this.#comeInTurn(request, deadline, signal);
+    } finally {
+      this.#idle.answered(request, fencingToken !== 0);
+    }
+    if (inTurn) return inTurn;
+    if (fencingToken === undefined) return this.#giveUp(request, undefined, signal);
+    return { granted: true, fencingToken, validUntil: since + request.ttl };
+  }
+
+  async #comeInTurn(
+    request: LockRequest,
+    deadline: number,
+    signal: AbortSignal | undefined,
+  ): Promise<LockTurn | LockBusy> {
     const waiter = new RedisWaiter(request, this.clock, this.#timeouts);
     const wake = signal && ((): void => waiter.wake());
     if (wake) signal.addEventListener('abort', wake);
     this.#waiters.join(waiter);
     try {
-      return await this.#waitInLine(waiter, this.clock.monotonic() + wait, signal);
+      return await this.#waitInLine(waiter, deadline, signal);
     } finally {
       if (wake) signal.removeEventListener('abort', wake);
       this.#waiters.leave(waiter);
@@ -126,7 +185,9 @@ export class RedisLockDriver implements LockDriver {
     return (await Promise.all(leases.map((lease) => this.#run(renewScript, [lease])))).flat();
   }
 
-  release(lease: LockLease): Promise<ReleaseOutcome> {
+  async release(lease: LockLease): Promise<ReleaseOutcome> {
+    const isUnwanted = this.#idle.end(lease) && !this.#waiters.isWaitedFor(lease.names);
+    if (isUnwanted && (await this.#run(releaseUnwantedScript, lease))) return 'released';
     return this.#run(releaseScript, { lease, countsListeners: !this.#isCluster });
   }
 
@@ -174,6 +235,7 @@ export class RedisLockDriver implements LockDriver {
   #arrive(waiter: RedisWaiter, { fencingToken, wasIdle }: AcquireGrant, since: number): LockTurn {
     const { ttl, names } = waiter.request;
     this.#waiters.passed(waiter, ttl + AFTER_THE_END);
+    this.#idle.forget(names);
     // Nobody in line, where it stood itself: the server has lost the line.
     if (wasIdle && waiter.isPlaced) this.#waiters.wakeLine(names);
     return { granted: true, fencingToken, validUntil: since + ttl };

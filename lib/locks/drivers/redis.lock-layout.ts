@@ -25,6 +25,10 @@
  * out when nobody hears the message. A waiter whose channel is '-' hears nothing and asks from time to time; its
  * deadline is near.
  *
+ * Whoever asks for one name exclusively tries a short script first, that knows the first key only, unless somebody of
+ * the same process wants the name, too; and lets go of it by another short one. Either changes nothing when the name is
+ * held or waited for otherwise than in its one value, and then the long script is run.
+ *
  * Tokens are the server's time in microseconds, or the last token + 1 if that is more: they rise even when the keys are
  * lost, and when the clock is set back by less than KEEP, for which the last token of a name is remembered. They have
  * 16 digits.
@@ -42,6 +46,10 @@ export const KEEP = 3_600_000;
 
 /** A name that brings a hash tag of its own keeps it; no other can be taken for one of those. */
 export function keysOf(name: string): string[] {
-  const tagged = /\{[^}]+\}/.test(name) ? `=${name}` : `{:${name}}`;
+  const tagged = withHashTag(name);
   return [`l:${tagged}`, `h:${tagged}`, `q:${tagged}`, `w:${tagged}`];
 }
+
+export const firstKeyOf = (name: string): string => `l:${withHashTag(name)}`;
+
+const withHashTag = (name: string): string => (/\{[^}]+\}/.test(name) ? `=${name}` : `{:${name}}`);

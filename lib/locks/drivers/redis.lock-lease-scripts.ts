@@ -7,7 +7,7 @@ import type {
   ReleaseOutcome,
   RenewOutcome,
 } from '../lock-driver.interface.js';
-import { KEEP, keysOf, MODE } from './redis.lock-layout.js';
+import { firstKeyOf, KEEP, keysOf, MODE } from './redis.lock-layout.js';
 import { CLOCK, LINE, OPEN } from './redis.lock-script-parts.js';
 
 export interface ReleaseCall {
@@ -15,19 +15,28 @@ export interface ReleaseCall {
   readonly countsListeners: boolean;
 }
 
-/**
- * What is usual comes before the functions: one name, held exclusively, which nobody waits for; or for which one waits
- * first that can be given it, as `hand_over` does.
- */
-const RELEASE_USUAL = `
-if #KEYS == 4 then
-  local state = redis.call('GET', KEYS[1])
-  if state and string.byte(state) == 120 then
-    if string.sub(state, 18, 18 + #ARGV[1]) == ARGV[1] .. ' ' and redis.call('PTTL', KEYS[1]) > ${KEEP} then
-      redis.call('SETRANGE', KEYS[1], 0, '-')
-      return 1
-    end
-  elseif state == '*' and ARGV[2] == '1' and redis.call('HLEN', KEYS[2]) == 2 then
+/** What is usual: one name, held exclusively, which nobody waits for. */
+const WHEN_UNWANTED = `
+local state = redis.call('GET', KEYS[1])
+if state and string.byte(state) == 120 and string.sub(state, 18, 18 + #ARGV[1]) == ARGV[1] .. ' '
+  and redis.call('PTTL', KEYS[1]) > ${KEEP} then
+  redis.call('SETRANGE', KEYS[1], 0, '-')
+  return 1
+end`;
+
+/** Ends a lease of a name that nobody waits for, and needs its first key only. Replies whether it has. */
+export const releaseUnwantedScript: RedisScript<LockLease, boolean> = defineScript({
+  name: 'releaseUnwanted',
+  source: WHEN_UNWANTED,
+  keys: ({ names }) => [firstKeyOf(names[0] as string)],
+  args: ({ owner }) => [owner],
+  reply: (raw) => raw === 1,
+});
+
+/** One name for which one waits first that can be given it, as `hand_over` does. */
+const HAND_OVER_USUAL = `
+if #KEYS == 4 then${WHEN_UNWANTED}
+  if state == '*' and ARGV[2] == '1' and redis.call('HLEN', KEYS[2]) == 2 then
     local lease = redis.call('HMGET', KEYS[2], ARGV[1], '#')
     local held_to = string.match(lease[1] or '', '^(%d+) x ')
     local line = held_to and redis.call('LRANGE', KEYS[3], 0, 1)
@@ -62,7 +71,8 @@ end`;
 /** A waiter leaves the line by it, too. */
 export const releaseScript: RedisScript<ReleaseCall, ReleaseOutcome> = defineScript({
   name: 'release',
-  source: `${RELEASE_USUAL}${CLOCK}${OPEN}${LINE}
+  // What is usual comes before the functions, whose making costs more than it.
+  source: `${HAND_OVER_USUAL}${CLOCK}${OPEN}${LINE}
 local owner, counts_listeners = ARGV[1], ARGV[2] == '1'
 local held, stolen = true, false
 for n = 1, #KEYS / 4 do

@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.js';
 import type { LockRequest } from '../lock-driver.interface.js';
-import type { Timeouts } from '../timeouts.js';
+import type { Timeout, Timeouts } from '../timeouts.js';
 import type { AcquireRefusal } from './redis.lock-acquire.js';
 
 /** A lease that began while its owner waited, as the message says that tells it. */
@@ -76,12 +76,12 @@ export class RedisWaiter {
   sleep(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const end = (): void => {
-        cancel();
+        timeout.cancel();
         this.#isWoken = false;
         this.#wake = undefined;
         resolve();
       };
-      const cancel = this.timeouts.set(ms, end);
+      const timeout = this.timeouts.set(ms, end);
       this.#wake = end;
       if (this.#isWoken) end();
     });
@@ -90,7 +90,7 @@ export class RedisWaiter {
 
 interface Watch {
   readonly waiters: Set<RedisWaiter>;
-  cancel: (() => void) | undefined;
+  timeout: Timeout | undefined;
 }
 
 /**
@@ -113,7 +113,7 @@ export class RedisWaiters {
     for (const name of waiter.request.names) {
       const watch = this.#byName.get(name);
       if (watch) watch.waiters.add(waiter);
-      else this.#byName.set(name, { waiters: new Set([waiter]), cancel: undefined });
+      else this.#byName.set(name, { waiters: new Set([waiter]), timeout: undefined });
     }
     this.#lookAgain(waiter.request.names, ms);
   }
@@ -124,9 +124,14 @@ export class RedisWaiters {
     for (const name of waiter.request.names) {
       const watch = this.#byName.get(name);
       if (!watch?.waiters.delete(waiter) || watch.waiters.size > 0) continue;
-      watch.cancel?.();
+      watch.timeout?.cancel();
       this.#byName.delete(name);
     }
+  }
+
+  /** Whether somebody of this process stands in line for one of the names. */
+  isWaitedFor(names: readonly string[]): boolean {
+    return this.#byName.size > 0 && names.some((name) => this.#byName.has(name));
   }
 
   find(owner: string): RedisWaiter | undefined {
@@ -138,8 +143,8 @@ export class RedisWaiters {
     for (const name of names) {
       const watch = this.#byName.get(name);
       if (!watch) continue;
-      watch.cancel?.();
-      watch.cancel = this.timeouts.set(ms, () => watch.waiters.values().next().value?.wake());
+      watch.timeout?.cancel();
+      watch.timeout = this.timeouts.set(ms, () => watch.waiters.values().next().value?.wake());
     }
   }
 

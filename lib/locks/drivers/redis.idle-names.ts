@@ -1,0 +1,63 @@
+import type { LockLease, LockRequest } from '../lock-driver.interface.js';
+
+/** Names that are remembered at most; of those that nobody ever releases. */
+const MOST = 10_000;
+
+interface Taker {
+  readonly owner: string;
+  /** There is no reply yet. */
+  isAsking: boolean;
+  /** Those who asked meanwhile. */
+  later: Promise<void> | undefined;
+  tellLater: (() => void) | undefined;
+}
+
+/**
+ * Which names somebody of this process took, or tries to take, as if nobody else wanted them: by a shorter script.
+ * It is a guess. If it is wrong, the short script changes nothing, and the long one is run after it.
+ */
+export class IdleNames {
+  readonly #takers = new Map<string, Taker>();
+
+  /** @returns whether the names may be asked for like that: it is one, exclusively, that nobody here is at */
+  begin({ names, mode, owner }: LockRequest): boolean {
+    const [name = ''] = names;
+    if (names.length > 1 || mode !== 'exclusive' || this.#takers.has(name)) return false;
+    if (this.#takers.size >= MOST) this.#takers.clear();
+    this.#takers.set(name, { owner, isAsking: true, later: undefined, tellLater: undefined });
+    return true;
+  }
+
+  /** There is a reply, or there will be none. To be called when, if it was refused, it has asked to stand in line. */
+  answered({ names, owner }: LockRequest, isGranted: boolean): void {
+    const [name = ''] = names;
+    const taker = this.#takers.get(name);
+    if (taker?.owner !== owner) return;
+    taker.isAsking = false;
+    if (!isGranted) this.#takers.delete(name);
+    taker.tellLater?.();
+  }
+
+  /**
+   * Whoever asks while another one of this process is asking may not stand in line before that one.
+   * @returns resolves when it may; `undefined`: now
+   */
+  turnOf(names: readonly string[]): Promise<void> | undefined {
+    const [name = ''] = names;
+    const taker = names.length === 1 ? this.#takers.get(name) : undefined;
+    if (!taker?.isAsking) return undefined;
+    taker.later ??= new Promise((resolve) => (taker.tellLater = resolve));
+    return taker.later;
+  }
+
+  /** @returns whether the names were asked for like that */
+  end({ names, owner }: LockLease): boolean {
+    const [name = ''] = names;
+    return this.#takers.get(name)?.owner === owner && this.#takers.delete(name);
+  }
+
+  /** Somebody was granted the names by the long script: what is remembered is over. */
+  forget(names: readonly string[]): void {
+    for (const name of names) this.#takers.delete(name);
+  }
+}
