@@ -52,12 +52,10 @@ export class FileRecords implements LockRecords<FileRecord> {
   }
 
   replace({ name, register, value, stored, lock }: FileRecord, lastToken: number): Promise<boolean> {
-    const leases = [...lock.holders].map(
-      ([owner, { mode, fencingToken, metadata, deadline }]): StoredLease => {
-        const before = stored.leases.find((lease) => lease.owner === owner);
-        return { owner, mode, fencingToken, metadata, deadline, process: before?.process ?? ownProcess() };
-      },
-    );
+    const leases = [...lock.holders].map(([owner, holder]): StoredLease => {
+      const before = stored.leases.find((lease) => lease.owner === owner);
+      return { ...holder, owner, process: before?.process ?? ownProcess() };
+    });
     // A renewal or release that a failure of power undoes is of no consequence: the holders end with the machine.
     const durable = lastToken > stored.lastToken;
     const next: Stored = { name, lastToken, leases };

@@ -6,6 +6,8 @@ export interface Holder {
   readonly metadata: string;
   /** By the clock of whoever keeps the set. */
   readonly deadline: number;
+  /** How long it lasts from its beginning, or its last renewal. */
+  readonly ttl: number;
 }
 
 type Claim = Pick<LockRequest, 'mode' | 'limit'>;
@@ -17,6 +19,17 @@ export class HolderSet {
   /** Forgets the leases that have run out. */
   purge(now: number): void {
     for (const [owner, { deadline }] of this.holders) if (deadline <= now) this.holders.delete(owner);
+  }
+
+  /**
+   * A lease that lasts for longer than it can is one of before the clock was set back: it ends `ttl` from now.
+   * @param tolerance by how much less a clock may go back
+   * @returns whether there was one
+   */
+  shorten(now: number, tolerance: number): boolean {
+    const tooLong = [...this.holders].filter(([, { deadline, ttl }]) => deadline > now + ttl + tolerance);
+    for (const [owner, { ttl }] of tooLong) this.prolong(owner, now, ttl);
+    return tooLong.length > 0;
   }
 
   admits({ mode, limit }: Claim): boolean {
@@ -38,9 +51,10 @@ export class HolderSet {
     return this.isHeldAs('exclusive') ? 'stolen' : 'expired';
   }
 
-  prolong(owner: string, deadline: number): void {
+  /** Lets a lease last for `ttl` from now on. */
+  prolong(owner: string, now: number, ttl: number): void {
     const holder = this.holders.get(owner);
-    if (holder) this.holders.set(owner, { ...holder, deadline });
+    if (holder) this.holders.set(owner, { ...holder, deadline: now + ttl, ttl });
   }
 
   describe(now: number): LockHolder[] {

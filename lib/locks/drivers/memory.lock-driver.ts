@@ -129,18 +129,16 @@ export class MemoryLockDriver implements LockDriver {
     const fencingToken =
       this.#locks.get(names[0] as string)?.holders.get(owner)?.fencingToken ?? this.#nextToken();
     const deadline = now + ttl;
-    for (const name of names) this.#lock(name).holders.set(owner, { mode, fencingToken, metadata, deadline });
+    const holder = { mode, fencingToken, metadata, deadline, ttl };
+    for (const name of names) this.#lock(name).holders.set(owner, holder);
     return { granted: true, fencingToken, validUntil: deadline };
   }
 
   #renewOne(lease: LockRenewal): RenewOutcome {
     const locks = this.#inUse(lease);
     if (!this.#isHeld(lease)) return endOf(lease, locks);
-    const deadline = this.#clock.monotonic() + lease.ttl;
-    for (const lock of locks) {
-      const holder = lock.holders.get(lease.owner);
-      if (holder) lock.holders.set(lease.owner, { ...holder, deadline });
-    }
+    const now = this.#clock.monotonic();
+    for (const lock of locks) lock.prolong(lease.owner, now, lease.ttl);
     this.#serve(lease.names);
     return 'renewed';
   }

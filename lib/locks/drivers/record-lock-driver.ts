@@ -48,6 +48,9 @@ export interface LockRecords<R extends LockRecord = LockRecord> {
 /** Each is overtaken by somebody's success; only a store that does not compare properly gets here. */
 const MOST_ATTEMPTS = 1000;
 
+/** Milliseconds by which a clock may go back without anybody minding: time servers do that. */
+const CLOCK_TOLERANCE = 1_000;
+
 /**
  * Locks in any store that can read records and replace them conditionally: read, decide, replace, and again from the
  * beginning if somebody was faster. No step leaves anything locked behind it, so a process that is stopped or killed
@@ -71,22 +74,22 @@ export class RecordLockDriver implements LockDriver {
     const { owner, mode, metadata, ttl } = request;
     return this.#untilUndisturbed(async () => {
       const { records, now, wallTime } = await this.#read(request.names);
-      const held = records.every(({ lock }) => lock.holders.has(owner));
-      const inTheWay = held ? [] : records.filter(({ lock }) => !lock.admits(request));
+      const mine = records.filter(({ lock }) => lock.holders.has(owner));
+      const held = mine.length === records.length;
+      // Of an attempt that was not known to succeed we may have some of them: these are in nobody's way but others'.
+      const inTheWay = records.filter((record) => !mine.includes(record) && !record.lock.admits(request));
       if (inTheWay.length > 0) {
+        await this.#drop(namesOf(mine), owner);
         const retryAfter = Math.max(...inTheWay.map(({ lock }) => lock.endFor(request) - now));
         return { granted: false, retryAfter };
       }
       const next = Math.max(tokenFrom(wallTime), ...records.map(({ lastToken }) => lastToken + 1));
       const fencingToken = (held && records[0]?.lock.holders.get(owner)?.fencingToken) || next;
-      const holder = { mode, metadata, fencingToken, deadline: now + ttl };
+      const holder = { mode, metadata, fencingToken, deadline: now + ttl, ttl };
       for (const { lock } of records) lock.holders.set(owner, holder);
       const taken = await this.#replaceAll(records, fencingToken);
       if (taken === records.length) return { granted: true, fencingToken };
-      await this.#drop(
-        records.slice(0, taken).map(({ name }) => name),
-        owner,
-      );
+      await this.#drop(namesOf(records.slice(0, taken + 1)), owner);
       return undefined;
     });
   }
@@ -117,7 +120,7 @@ export class RecordLockDriver implements LockDriver {
       const ends = records.map(({ lock }) => lock.endOf(owner));
       if (ends.includes('stolen')) return 'stolen';
       if (ends.includes('expired')) return 'expired';
-      for (const { lock } of records) lock.prolong(owner, now + ttl);
+      for (const { lock } of records) lock.prolong(owner, now, ttl);
       const renewed = await this.#replaceAll(records, 0);
       return renewed === records.length ? 'renewed' : undefined;
     });
@@ -125,14 +128,18 @@ export class RecordLockDriver implements LockDriver {
 
   /** Ends the lease on each of the names. */
   #drop(names: readonly string[], owner: string): Promise<(LeaseEnd | undefined)[]> {
-    const drop = (name: string): Promise<{ end: LeaseEnd | undefined }> =>
-      this.#untilUndisturbed(async () => {
+    const drop = (name: string): Promise<{ end: LeaseEnd | undefined }> => {
+      let wasThere = false;
+      return this.#untilUndisturbed(async () => {
         const [record] = (await this.#read([name])).records as [LockRecord];
         const end = record.lock.endOf(owner);
-        if (end !== undefined) return { end };
+        // That it is gone since the last look may be the work of this very call.
+        if (end !== undefined) return { end: wasThere ? undefined : end };
+        wasThere = true;
         record.lock.holders.delete(owner);
         return (await this.store.replace(record, record.lastToken)) ? { end } : undefined;
       });
+    };
     return Promise.all(names.map(async (name) => (await drop(name)).end));
   }
 
@@ -145,10 +152,15 @@ export class RecordLockDriver implements LockDriver {
   }
 
   async #read(names: readonly string[]): Promise<LockRecordsRead> {
-    if (this.#closed) throw new CacheOpsError('DRIVER', 'the lock driver was closed');
-    const read = await this.store.read(names);
-    for (const { lock } of read.records) lock.purge(read.now);
-    return read;
+    for (;;) {
+      if (this.#closed) throw new CacheOpsError('DRIVER', 'the lock driver was closed');
+      const read = await this.store.read(names);
+      for (const { lock } of read.records) lock.purge(read.now);
+      const ahead = read.records.filter(({ lock }) => lock.shorten(read.now, CLOCK_TOLERANCE));
+      if (ahead.length === 0) return read;
+      // Stored, or what was shortened would be as long at the next look.
+      await Promise.all(ahead.map((record) => this.store.replace(record, record.lastToken)));
+    }
   }
 
   /** @param attempt answers `undefined` when somebody was faster */
@@ -160,6 +172,8 @@ export class RecordLockDriver implements LockDriver {
     throw new CacheOpsError('DRIVER', `${MOST_ATTEMPTS} attempts to change a lock were each overtaken`);
   }
 }
+
+const namesOf = (records: readonly LockRecord[]): string[] => records.map(({ name }) => name);
 
 /** A clock that is centuries ahead must not use up the integers. */
 const tokenFrom = (wallTime: number): number => Math.min(Math.floor(wallTime), 2 ** 52);
