@@ -12,8 +12,11 @@ export interface LockCapabilities {
   readonly fencing: boolean;
   /** Who is served first: by chance, first come within this process, or first come among all. */
   readonly ordering: 'none' | 'process' | 'global';
-  /** Whether a waiter is told that it is its turn (`acquireInTurn`), or has to ask again and again. */
-  readonly wakeUp: 'push' | 'poll';
+  /**
+   * Whether a waiter is told that it is its turn (`acquireInTurn`), is told that it may be free and then asks (`watch`),
+   * or has to ask again and again.
+   */
+  readonly wakeUp: 'push' | 'notice' | 'poll';
   readonly modes: readonly LockMode[];
   /** In milliseconds: no lease can be shorter, and all are rounded up to a multiple of it. */
   readonly resolution: number;
@@ -91,6 +94,13 @@ export interface LockState {
   readonly waiting: number;
 }
 
+/** Somebody who waits to be told that a lock may be free. */
+export interface LockWatch {
+  /** Whether it will be told. While it is not, it has to ask again and again. */
+  readonly isUp: boolean;
+  close(): void;
+}
+
 /**
  * Where locks live. `lockDriverContract` (nestjs-cacheops/testing) is this description as tests.
  *
@@ -113,6 +123,13 @@ export interface LockDriver {
    * meets another error may call again with the same owner, and keeps its place.
    */
   acquireInTurn?(request: LockRequest, patience: LockPatience): Promise<LockTurn | LockBusy>;
+
+  /**
+   * Only with `wakeUp: 'notice'`: from when `isUp` is true, `heard` is called each time that a lease on one of the names
+   * was released or shortened, by whomever; and each time that `isUp` has changed. It may be called for nothing. A lease
+   * that runs out is not told.
+   */
+  watch?(names: readonly string[], heard: () => void): LockWatch;
 
   /**
    * Lets leases last for their `ttl` from now on, which may be shorter than before. Never brings back one that is over.

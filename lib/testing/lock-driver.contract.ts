@@ -12,6 +12,7 @@ import {
   releaseContract,
   renewContract,
 } from './lock-driver/lease.contract.js';
+import { noticesContract } from './lock-driver/notices.contract.js';
 import {
   handOverContract,
   leavingContract,
@@ -39,6 +40,7 @@ const PARTS = [
   handOverContract,
   leavingContract,
   sharedTurnsContract,
+  noticesContract,
 ];
 
 /**

@@ -104,7 +104,7 @@ describe.each(SUBJECTS)('CL cases on %s', (_, contract) => {
     const { driver, asked } = counting(subject.other);
     const patient = serviceOver(driver);
     await patient.acquire('a', { wait: 350 }).catch(() => undefined);
-    // Pauses of 5, 7.5, 11.25 ... 100 ms, each at least half of that: not more than 14 in 350 ms, and the last look.
+    // Where it is told once it listens (test/locks/postgres.notices.spec.ts), and elsewhere: pauses of 5, 7.5, 11.25 ... 100 ms, each at least half of that: not more than 14 in 350 ms, and the last look.
     if (driver.capabilities.wakeUp === 'push') expect(asked()).toBe(1);
     else expect(asked()).toBeLessThanOrEqual(15);
     await lock.release();

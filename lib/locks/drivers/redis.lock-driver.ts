@@ -35,7 +35,7 @@ import {
 import { Timeouts } from '../timeouts.js';
 import { unlessOver } from '../within.js';
 import { RedisWaiter, RedisWaiters } from './redis.waiters.js';
-import { WakeUps } from './redis.wake-ups.js';
+import { WakeUps } from './wake-ups.js';
 
 export interface RedisLockDriverOptions {
   readonly redis: RedisOption;

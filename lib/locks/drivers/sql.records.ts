@@ -3,6 +3,7 @@ import type { DataSource, QueryRunner } from 'typeorm';
 import { CacheOpsError } from '../../cacheops.errors.js';
 import { type Holder, HolderSet } from './holder-set.js';
 import type { LockRecord, LockRecords, LockRecordsRead } from './record-lock-driver.js';
+import { NOTICES, waitersKeyOf } from './postgres.notices.js';
 import { ensureLockTable, type LockDialect, lockDialectOf } from '../typeorm/lock-tables.js';
 import { onOwnConnection } from '../typeorm/own-connection.js';
 import { idOf, toPlainJson } from '../typeorm/plain-text.js';
@@ -21,6 +22,8 @@ type StoredHolder = Holder & { readonly owner: string };
 export interface SqlRecord extends LockRecord {
   /** A word that is another one after each change; `undefined` if there is no row yet. */
   readonly revision: string | undefined;
+  /** Deadlines by owner, as they were read. */
+  readonly ends: ReadonlyMap<string, number>;
 }
 
 /**
@@ -50,6 +53,14 @@ const UPDATE = 'UPDATE cacheops_lock SET revision = ?, token = ?, holders = ? WH
 const UPDATE_POSTGRES =
   'UPDATE cacheops_lock SET revision = $1, token = $2, holders = $3 WHERE id = $4 AND revision = $5';
 
+/**
+ * Tells those who wait that the lock may be free, if there are any: each of them shares an advisory lock of its name
+ * (see PostgresNotices). Not always, because all who send a notice commit one after the other.
+ */
+const UPDATE_AND_TELL =
+  `WITH changed AS (${UPDATE_POSTGRES} RETURNING id) ` +
+  'SELECT CASE WHEN pg_try_advisory_xact_lock($6) THEN NULL ELSE CAST(pg_notify($7, id) AS text) END FROM changed';
+
 /** PostgreSQL under a stricter isolation level, or a deadlock of MySQL: somebody was faster. */
 const OVERTAKEN = new Set(['40001', '40P01', 'ER_LOCK_DEADLOCK', 'ER_CHECKREAD']);
 
@@ -77,14 +88,8 @@ export class SqlRecords implements LockRecords<SqlRecord> {
     return { now, wallTime: now * 1000, records };
   }
 
-  async replace({ name, revision, lock }: SqlRecord, lastToken: number): Promise<boolean> {
-    const holders = [...lock.holders].map(([owner, holder]): StoredHolder => ({ ...holder, owner }));
-    const values = [randomUUID(), lastToken, toPlainJson(holders)] as const;
-    const update = this.dialect === 'postgres' ? UPDATE_POSTGRES : UPDATE;
-    const [sql, params] =
-      revision === undefined
-        ? [INSERT[this.dialect], [idOf(name), toPlainJson(name), ...values]]
-        : [update, [...values, idOf(name), revision]];
+  async replace(record: SqlRecord, lastToken: number): Promise<boolean> {
+    const [sql, params] = this.replacement(record, lastToken);
     try {
       const { affected } = await this.run((runner) => runner.query(sql, params, true));
       return affected === 1;
@@ -96,6 +101,18 @@ export class SqlRecords implements LockRecords<SqlRecord> {
 
   /** The DataSource belongs to the application. */
   async close(): Promise<void> {}
+
+  private replacement({ name, revision, lock, ends }: SqlRecord, lastToken: number): [string, unknown[]] {
+    const { dialect } = this;
+    const id = idOf(name);
+    const holders = [...lock.holders].map(([owner, holder]): StoredHolder => ({ ...holder, owner }));
+    const values = [randomUUID(), lastToken, toPlainJson(holders)];
+    if (revision === undefined) return [INSERT[dialect], [id, toPlainJson(name), ...values]];
+    values.push(id, revision);
+    if (dialect !== 'postgres') return [UPDATE, values];
+    const isFreer = [...ends].some(([owner, end]) => (lock.holders.get(owner)?.deadline ?? 0) < end);
+    return isFreer ? [UPDATE_AND_TELL, [...values, waitersKeyOf(id), NOTICES]] : [UPDATE_POSTGRES, values];
+  }
 
   /** One row at least, for the time. */
   private select(count: number): string {
@@ -121,10 +138,12 @@ export class SqlRecords implements LockRecords<SqlRecord> {
 
 function recordOf(name: string, row: Row | undefined): SqlRecord {
   const lock = new HolderSet();
+  const ends = new Map<string, number>();
   for (const { owner, ...holder } of JSON.parse(row?.holders ?? '[]') as StoredHolder[]) {
     lock.holders.set(owner, holder);
+    ends.set(owner, holder.deadline);
   }
-  return { name, lock, lastToken: Number(row?.token ?? 0), revision: row?.revision ?? undefined };
+  return { name, lock, ends, lastToken: Number(row?.token ?? 0), revision: row?.revision ?? undefined };
 }
 
 const codeOf = (error: unknown): string =>

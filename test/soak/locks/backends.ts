@@ -77,7 +77,7 @@ export const BACKENDS: readonly BackendKind[] = [
     start: () => onServer(redis, (url) => ({ kind: 'redis', url }), ...REDIS_KEEPS),
   },
   {
-    name: 'redis-quorum',
+    name: 'quorum',
     // A lease that only two of them have, because the third did not answer in time, is one of a majority with the victim.
     forgetsWhen: ['set'],
     mayGoBack: true,

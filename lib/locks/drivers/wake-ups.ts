@@ -1,9 +1,18 @@
 import type { Scheduler } from '../../core/clock.js';
-import type { RedisSubscriber } from '../../drivers/redis.connection.js';
+
+/** A connection that is there to listen. */
+export interface Subscriber {
+  connect(): Promise<void>;
+  /** Rejects at the latest when it is disconnected. */
+  subscribe(channel: string): Promise<unknown>;
+  on(event: 'message', listener: (channel: string, text: string) => void): unknown;
+  on(event: 'close' | 'error', listener: () => void): unknown;
+  disconnect(): void;
+}
 
 export interface WakeUpSettings {
   /** A new connection, not opened yet. May throw. */
-  readonly connect: () => RedisSubscriber;
+  readonly connect: () => Subscriber;
   readonly channel: string;
   readonly scheduler: Scheduler;
   readonly onMessage: (text: string) => void;
@@ -18,7 +27,7 @@ const PATIENCE = 2_000;
 
 /** The one connection on which a process hears that it is the turn of one of its waiters. Opened when it is needed. */
 export class WakeUps {
-  #subscriber: RedisSubscriber | undefined;
+  #subscriber: Subscriber | undefined;
   #isUp = false;
   #opening: Promise<void> | undefined;
   #retries = 0;
@@ -51,7 +60,7 @@ export class WakeUps {
 
   async #subscribe(): Promise<void> {
     this.#cancelRetry?.();
-    let subscriber: RedisSubscriber | undefined;
+    let subscriber: Subscriber | undefined;
     try {
       subscriber = this.settings.connect();
       await this.#listen(subscriber);
@@ -61,7 +70,7 @@ export class WakeUps {
     if (!this.#isUp) this.#retry();
   }
 
-  async #listen(subscriber: RedisSubscriber): Promise<void> {
+  async #listen(subscriber: Subscriber): Promise<void> {
     this.#subscriber = subscriber;
     const gone = (): void => this.#gone(subscriber);
     subscriber.on('error', () => undefined);
@@ -80,7 +89,7 @@ export class WakeUps {
     this.settings.onChange();
   }
 
-  #gone(subscriber: RedisSubscriber | undefined): void {
+  #gone(subscriber: Subscriber | undefined): void {
     if (subscriber === undefined || subscriber !== this.#subscriber) return;
     this.#subscriber = undefined;
     subscriber.disconnect();
