@@ -127,14 +127,15 @@ export class RedisLockDriver implements LockDriver {
       : { granted: false, retryAfter: reply.retryAfter };
   }
 
-  async acquireInTurn(request: LockRequest, { wait, signal }: LockPatience): Promise<LockTurn | LockBusy> {
-    signal?.throwIfAborted();
+  acquireInTurn(request: LockRequest, { wait, signal }: LockPatience): Promise<LockTurn | LockBusy> {
     const since = this.clock.monotonic();
     const deadline = since + wait;
-    if (this.#mayBeIdle(request)) return this.#askIdle(request, since, deadline, signal);
+    if (!signal?.aborted && this.#mayBeIdle(request)) {
+      return this.#askIdle(request, since, deadline, signal);
+    }
+    const come = (): Promise<LockTurn | LockBusy> => this.#comeInTurn(request, deadline, signal);
     const turn = this.#idle.turnOf(request.names);
-    if (turn) await this.#whileWaiting(turn, deadline, signal);
-    return this.#comeInTurn(request, deadline, signal);
+    return turn ? this.#whileWaiting(turn, deadline, signal).then(come) : come();
   }
 
   #mayBeIdle(request: LockRequest): boolean {
@@ -166,6 +167,7 @@ export class RedisLockDriver implements LockDriver {
     deadline: number,
     signal: AbortSignal | undefined,
   ): Promise<LockTurn | LockBusy> {
+    signal?.throwIfAborted();
     const waiter = new RedisWaiter(request, this.clock, this.#timeouts);
     const wake = signal && ((): void => waiter.wake());
     if (wake) signal.addEventListener('abort', wake);
@@ -185,9 +187,15 @@ export class RedisLockDriver implements LockDriver {
     return (await Promise.all(leases.map((lease) => this.#run(renewScript, [lease])))).flat();
   }
 
-  async release(lease: LockLease): Promise<ReleaseOutcome> {
+  release(lease: LockLease): Promise<ReleaseOutcome> {
     const isUnwanted = this.#idle.end(lease) && !this.#waiters.isWaitedFor(lease.names);
-    if (isUnwanted && (await this.#run(releaseUnwantedScript, lease))) return 'released';
+    if (!isUnwanted) return this.#handOver(lease);
+    return this.#run(releaseUnwantedScript, lease).then((isDone) =>
+      isDone ? 'released' : this.#handOver(lease),
+    );
+  }
+
+  #handOver(lease: LockLease): Promise<ReleaseOutcome> {
     return this.#run(releaseScript, { lease, countsListeners: !this.#isCluster });
   }
 
