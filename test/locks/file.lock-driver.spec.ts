@@ -90,6 +90,13 @@ describe('FileLockDriver', () => {
     expect((await driver.acquire(request())).granted).toBe(true);
   });
 
+  it('goes on when a power failure has emptied its files', async () => {
+    const before = await tokenOf();
+    const [name] = (await readdir(folder)) as [string];
+    for (const file of ['1', '2']) await writeFile(join(folder, name, file), '');
+    expect(await tokenOf()).toBeGreaterThan(before);
+  });
+
   it('gives rising tokens though the wall clock goes back', async () => {
     const tokens = [await tokenOf()];
     const now = jest.spyOn(Date, 'now');

@@ -71,6 +71,28 @@ describe('FileRegister', () => {
     expect((await register().read()).text).toBe('19');
   });
 
+  it.each([
+    ['is empty', ''],
+    ['holds zeros', '\0'.repeat(80)],
+  ])(
+    'falls back to what was written before, when a power failure has left a file that %s',
+    async (_, lost) => {
+      const one = register();
+      await one.replace(await one.read(), 'whole', true);
+      for (const generation of [2, 3]) await writeFile(join(folder, String(generation)), lost);
+      const value = await register().read();
+      expect(value).toMatchObject({ generation: 3, text: 'whole' });
+      expect(await register().replace(value, 'next', true)).toBe(true);
+      expect(await register().read()).toMatchObject({ generation: 4, text: 'next' });
+    },
+  );
+
+  it('begins anew when a power failure has left nothing', async () => {
+    await register().read();
+    await writeFile(join(folder, '7'), '');
+    expect(await register().read()).toMatchObject({ generation: 7, text: '' });
+  });
+
   it('removes the drafts of writers that were killed, and leaves those of others', async () => {
     const [old, fresh] = [join(folder, 'draft-old'), join(folder, 'draft-fresh')];
     for (const draft of [old, fresh]) await writeFile(draft, 'half');

@@ -91,7 +91,7 @@ function storedIn(
   { name, register, value }: Omit<FileRecord, 'lock' | 'lastToken' | 'stored'>,
   now: number,
 ): Stored {
-  if (value.generation === 0) return { name, lastToken: 0, leases: [] };
+  if (value.text === '') return { name, lastToken: 0, leases: [] };
   try {
     const stored = JSON.parse(value.text) as Stored;
     // Written before the machine was started again: nobody of then is left, and the clock has begun anew.

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 export interface RegisterValue {
   /** 0: nothing was ever written. */
   readonly generation: number;
+  /** Empty if nothing was written, or nothing is left of it. */
   readonly text: string;
   /** Host time at which it was written; it was decided upon no later. */
   readonly writtenAt: number;
@@ -24,6 +25,8 @@ const ABANDONED_MS = 60_000;
 
 const GENERATION = /^\d+$/;
 const DRAFT = 'draft-';
+/** A file whose content never got to the disk. */
+const LOST = /^\0*$/;
 
 /**
  * One text on a disk of this machine, which any number of processes read and replace without locking each other out:
@@ -57,8 +60,9 @@ export class FileRegister {
       const seenAt = this.now();
       const names = await readdir(this.folder);
       const generations = names.filter((name) => GENERATION.test(name)).map(Number);
-      const generation = generations.reduce((a, b) => Math.max(a, b), 0);
-      const content = generation === 0 ? '0\n' : await this.contentOf(generation);
+      generations.sort((a, b) => b - a);
+      const [generation = 0] = generations;
+      const content = await this.newestOf(generations);
       if (content === undefined || this.now() - seenAt > FRESH_MS) continue;
       const end = content.indexOf('\n');
       return {
@@ -101,6 +105,20 @@ export class FileRegister {
       const modified = await stat(file).catch(() => undefined);
       if (modified && Date.now() - modified.mtimeMs > ABANDONED_MS) await unlink(file).catch(() => undefined);
     }
+  }
+
+  /**
+   * What the highest generation holds, or the highest below it that a failure of the machine's power has left whole:
+   * of what was not written through, there may be the name without the content.
+   *
+   * @returns `undefined` when one was overtaken and removed since it was listed
+   */
+  private async newestOf(descending: readonly number[]): Promise<string | undefined> {
+    for (const generation of descending) {
+      const content = await this.contentOf(generation);
+      if (content === undefined || !LOST.test(content)) return content;
+    }
+    return '0\n';
   }
 
   /** @returns `undefined` when it was overtaken and removed since it was listed */
