@@ -58,7 +58,7 @@ export function handOverContract(harness: LockHarness): void {
   itPushes('hands over a lease that ran out', async () => {
     await harness.hold('a', { ttl: harness.short });
     const waiting = harness.turn(harness.request('a'));
-    await harness.inLine('a', 1);
+    await harness.inLine('a', 1, waiting);
     await harness.expire();
     expect((await waiting).granted).toBe(true);
   });
@@ -98,7 +98,7 @@ export function leavingContract(harness: LockHarness): void {
   itPushes('gives up when the time is over, and stands in line no more', async () => {
     const lease = await harness.hold('a');
     const impatient = harness.turn(harness.request('a'), { wait: harness.short });
-    await harness.inLine('a', 1);
+    await harness.inLine('a', 1, impatient);
     await harness.expire();
     expect((await impatient).granted).toBe(false);
     await harness.inLine('a', 0);
