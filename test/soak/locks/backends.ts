@@ -67,6 +67,9 @@ async function onMasters(victim: number): Promise<Backend> {
 /** Redis writes each command through before it answers: what was granted survives a crash. */
 const REDIS_KEEPS = ['--appendonly', 'yes', '--appendfsync', 'always'];
 
+/** Without it the last second before a crash is gone; with it, what was committed survives that of the process. */
+const MARIADB_KEEPS = ['--innodb-flush-log-at-trx-commit=2'];
+
 export const BACKENDS: readonly BackendKind[] = [
   {
     name: 'redis',
@@ -116,7 +119,11 @@ export const BACKENDS: readonly BackendKind[] = [
     work: 'mariadb',
     ttl: 500,
     start: () =>
-      onServer(mariadb, (url) => ({ kind: 'sql', database: { type: 'mariadb', url: `${url}/mysql` } })),
+      onServer(
+        mariadb,
+        (url) => ({ kind: 'sql', database: { type: 'mariadb', url: `${url}/mysql` } }),
+        ...MARIADB_KEEPS,
+      ),
   },
   {
     name: 'memcached',

@@ -15,7 +15,7 @@ export interface Server {
   /** Removes what killed test runs left in it. */
   sweep(url: string): Promise<void>;
   binaries(): Binaries | undefined;
-  /** @param extra more arguments for the server; Redis and memcached take them */
+  /** @param extra more arguments for the server; all but PostgreSQL take them */
   start(binaries: Binaries, extra?: readonly string[]): Promise<StartedServer>;
 }
 

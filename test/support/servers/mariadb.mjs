@@ -44,7 +44,7 @@ export const mariadb = {
     return server && install ? { server, install } : undefined;
   },
 
-  async start({ server, install }) {
+  async start({ server, install }, extra = []) {
     const owner = unprivileged(['mysql', 'nobody']);
     const folder = serverFolder(owner);
     const data = join(folder, 'data');
@@ -63,6 +63,7 @@ export const mariadb = {
       `--socket=${join(folder, 'socket')}`,
       `--pid-file=${join(folder, 'pid')}`,
       '--innodb-flush-log-at-trx-commit=0',
+      ...extra,
     ];
     const started = await launch(server, args, { folder, owner, ready: () => mariadb.probe(url) });
     return { url, ...started };
