@@ -4,9 +4,11 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { MemoryLockDriver } from '../../lib/locks/drivers/memory.lock-driver.js';
 import { LockBusyError, LockLostError } from '../../lib/locks/lock.errors.js';
-import type { LockDriver } from '../../lib/locks/lock-driver.interface.js';
+import type { LockDriver, RenewOutcome } from '../../lib/locks/lock-driver.interface.js';
 import type { LockService } from '../../lib/locks/lock.service.js';
 import type { LockDriverSubject } from '../../lib/testing/lock-driver.contract.js';
+import { ManualClock } from '../../lib/testing/manual-clock.js';
+import { settled, withoutTurns } from './lock-fixture.js';
 import { serviceOver } from './services.js';
 import { dropSubjects, SUBJECTS } from './subjects/all.js';
 
@@ -29,6 +31,18 @@ function counting(driver: LockDriver): { readonly driver: LockDriver; readonly a
     close: driver.close.bind(driver),
   });
   return { driver: counted, asked: () => count };
+}
+
+/** A driver that tells what becomes of its next renewal. */
+function renewing(driver: LockDriver) {
+  let tell: (outcomes: ReturnType<LockDriver['renew']>) => void = () => undefined;
+  const renew: LockDriver['renew'] = (leases) => {
+    const outcomes = driver.renew(leases);
+    tell(outcomes);
+    return outcomes;
+  };
+  const told = Object.assign(withoutTurns(driver), { renew, close: async () => undefined });
+  return { driver: told, renewal: () => new Promise<readonly RenewOutcome[]>((resolve) => (tell = resolve)) };
 }
 
 function collectGarbage(): void {
@@ -162,14 +176,22 @@ describe.each(SUBJECTS)('CL cases on %s', (_, contract) => {
   });
 
   it('CL-X02: is renewed for as long as it is held, and can be extended', async () => {
-    // Long enough for a process that stands still for a moment.
-    const lock = await locks.acquire('a', { ttl: 1_200 });
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    const clock = new ManualClock();
+    const { driver, renewal } = renewing(subject.driver);
+    const timed = serviceOver(driver, { clock, scheduler: clock });
+    const lock = await timed.acquire('a', { ttl: 60_000 });
+    for (let i = 0; i < 4; i++) {
+      const renewed = renewal();
+      clock.advance(20_000);
+      expect(await renewed).toEqual(['renewed']);
+      await settled();
+    }
     expect(lock.isHeld()).toBe(true);
-    await lock.extend(60_000);
-    expect(lock.remaining).toBeGreaterThan(10_000);
+    await lock.extend(120_000);
+    expect(lock.remaining).toBeGreaterThan(60_000);
     expect(await others.tryAcquire('a')).toBeNull();
     expect(await lock.release()).toBe('released');
+    await timed.close();
   });
 
   it('CL-X03: each grant has a greater token', async () => {
