@@ -17,7 +17,7 @@ import type { LockInstrumentation, LockOperation } from './lock.instrumentation.
 import { checkCapabilities } from './lock.options.js';
 import { PollingLine } from './polling-line.js';
 import { Timeouts } from './timeouts.js';
-import { pause, within } from './within.js';
+import { pause, unlessOver, within } from './within.js';
 
 export interface LockBackendSettings {
   /** Called at the first use. */
@@ -109,12 +109,18 @@ export class LockBackend {
     return within(this.#timeouts, this.settings.timeout, driver.inspect(name));
   }
 
+  /** What takes too long to open, or to close, is not waited for; it is closed when it is there. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#opened = undefined;
-    const opened = await this.#opening?.catch(() => undefined);
-    await opened?.line?.close();
-    await opened?.driver.close();
+    const closing = this.#opening?.then(
+      async ({ driver, line }) => {
+        await line?.close();
+        await driver.close();
+      },
+      () => undefined,
+    );
+    if (closing) await unlessOver(this.#timeouts, this.settings.timeout, undefined, closing);
   }
 
   async #once({ driver }: Opened, request: LockRequest): Promise<LockTurn | LockBusy> {
@@ -150,14 +156,16 @@ export class LockBackend {
 
   async #open(): Promise<Opened> {
     if (this.#closed) throw new CacheOpsError('DRIVER', 'the lock service was closed');
-    this.#opening ??= this.settings.open().then((driver) => this.#use(driver));
-    try {
-      this.#opened = await this.#opening;
-      return this.#opened;
-    } catch (error) {
-      this.#opening = undefined;
-      throw error;
-    }
+    this.#opening ??= this.settings.open().then(
+      (driver) => this.#use(driver),
+      (error: unknown) => {
+        this.#opening = undefined;
+        throw error;
+      },
+    );
+    const opened = await within(this.#timeouts, this.settings.timeout, this.#opening);
+    if (!this.#closed) this.#opened = opened;
+    return opened;
   }
 
   #use(driver: LockDriver): Opened {

@@ -1,3 +1,4 @@
+import type { LockDriver } from '../../lib/locks/lock-driver.interface.js';
 import type { LockHandle } from '../../lib/locks/lock-handle.js';
 import { LockFixture, settled, withoutTurns } from './lock-fixture.js';
 
@@ -69,6 +70,39 @@ describe('a backend that fails', () => {
     expect(await locks.tryAcquire('a')).not.toBeNull();
     expect(await locks.tryAcquire('b')).not.toBeNull();
     expect(opened).toBe(2);
+  });
+
+  it('is not waited for without end while it opens, and is used when it has', async () => {
+    let finish: (driver: LockDriver) => void = () => undefined;
+    const opening = new Promise<LockDriver>((resolve) => (finish = resolve));
+    const { locks, chaos } = open({ open: () => opening });
+    const impatient = locks.acquire('a', { wait: 3_000 }).catch((error: unknown) => error);
+    const none = locks.tryAcquire('a').catch((error: unknown) => error);
+    await fixture.pass(1_000);
+    expect(await none).toMatchObject(failed);
+    await fixture.pass(3_000);
+    expect(await impatient).toMatchObject(failed);
+    const patient = locks.acquire('a');
+    await fixture.pass(2_000);
+    finish(chaos);
+    await settled();
+    expect((await patient).isHeld()).toBe(true);
+  });
+
+  it('does not keep the service from closing while it opens, and is closed when it has', async () => {
+    let finish: (driver: LockDriver) => void = () => undefined;
+    const opening = new Promise<LockDriver>((resolve) => (finish = resolve));
+    const { locks, chaos } = open({ open: () => opening });
+    const attempt = locks.tryAcquire('a').catch((error: unknown) => error);
+    await settled();
+    let closed = 0;
+    const closing = locks.close();
+    await fixture.pass(1_000);
+    await closing;
+    expect(await attempt).toMatchObject(failed);
+    finish(Object.assign(withoutTurns(chaos), { close: async () => void closed++ }));
+    await settled();
+    expect(closed).toBe(1);
   });
 
   it('is not opened to be closed, nor after that', async () => {
