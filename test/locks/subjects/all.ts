@@ -3,6 +3,7 @@ import type { LockDriverContract } from '../../../lib/testing/lock-driver.contra
 import { DATABASES } from '../../support/databases.js';
 import { file } from './file.js';
 import { memcached } from './memcached.js';
+import { quorum, stopQuorum } from './quorum.js';
 import { redis } from './redis.js';
 import { sql } from './sql.js';
 
@@ -18,6 +19,7 @@ const databases = DATABASES.map((kind) => [`SQL on ${kind}`, sql(kind)] as const
 export const SUBJECTS: readonly (readonly [string, LockDriverContract])[] = [
   ['memory', memory],
   ['redis', redis],
+  ['a quorum of Redis masters', quorum()],
   ['file', file],
   ['memcached', memcached],
   ...databases,
@@ -25,4 +27,4 @@ export const SUBJECTS: readonly (readonly [string, LockDriverContract])[] = [
 
 /** Belongs in `afterAll`. */
 export const dropSubjects = (): Promise<unknown> =>
-  Promise.all(databases.map(([, contract]) => contract.drop()));
+  Promise.all([stopQuorum(), ...databases.map(([, contract]) => contract.drop())]);
