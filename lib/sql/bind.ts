@@ -80,6 +80,9 @@ class Binder {
 
   /** One condition per combination; a column of too many values is left out. No value at all: never true. */
   private product(choices: ReadonlyMap<string, ReadonlySet<string | null>>): readonly BoundCondition[] {
+    // The most usual by far.
+    const only = singles(choices);
+    if (only !== undefined) return [only];
     let bound: BoundCondition[] = [new Map()];
     const narrowFirst = [...choices].sort(([, a], [, b]) => a.size - b.size);
     for (const [column, values] of narrowFirst) {
@@ -118,6 +121,16 @@ class Binder {
     const isWord = facts.valueClass === 'boolean' && typeof value === 'string' && !/^[01]$/.test(value);
     return isWord && this.dialect !== 'postgres' ? undefined : canonicalValue(facts, value);
   }
+}
+
+/** One value for each column; `undefined` when one of them has more, or none. */
+function singles(choices: ReadonlyMap<string, ReadonlySet<string | null>>): BoundCondition | undefined {
+  const condition = new Map<string, string | null>();
+  for (const [column, values] of choices) {
+    if (values.size !== 1) return undefined;
+    for (const value of values) condition.set(column, value);
+  }
+  return condition;
 }
 
 /** Drops a condition that a broader one covers. */

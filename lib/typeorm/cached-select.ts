@@ -69,7 +69,7 @@ export function cachedSelectBuilder(
   };
 
   class CachedSelectQueryBuilder extends Base {
-    [WANTS]?: CacheOp;
+    [WANTS]?: CacheOp | undefined;
     [EXISTS_OF]?: Internals;
 
     getOne(): unknown {
@@ -229,12 +229,13 @@ const anyOp = (door: ReadDoor, metadata: EntityMetadata): true | undefined => {
   return profile && profile.ops.size > 0 ? true : undefined;
 };
 
-async function wanting<T>(builder: { [WANTS]?: CacheOp }, op: CacheOp, work: () => T): Promise<Awaited<T>> {
+async function wanting<T>(builder: { [WANTS]?: CacheOp | undefined }, op: CacheOp, work: () => T): Promise<Awaited<T>> {
   builder[WANTS] = op;
   try {
     return await work();
   } finally {
-    delete builder[WANTS];
+    // Not deleted: that would make a slow dictionary of the builder.
+    builder[WANTS] = undefined;
   }
 }
 

@@ -61,10 +61,11 @@ function neededColumns(
   table: string,
   registries: RegistryCache,
 ): string[] {
-  const shapes = registries.get(table)?.shapes ?? [];
-  return [
-    ...new Set(shapes.filter((shape) => touches({ columns }, shape)).flatMap((shape) => shape.columns)),
-  ].sort();
+  const needed = new Set<string>();
+  for (const shape of registries.get(table)?.shapes ?? []) {
+    if (touches({ columns }, shape)) for (const column of shape.columns) needed.add(column);
+  }
+  return [...needed].sort();
 }
 
 function knownImages(

@@ -49,6 +49,12 @@ export function journalled(
   connection.frames.onRollback(() => undos.forEach((undo) => undo()));
 }
 
-/** Columns of relations are read through the related object: TypeORM does not write those. */
-const valueOf = (column: ColumnMetadata, entity: ObjectLiteral): unknown =>
-  column.relationMetadata && column.isVirtual ? undefined : (column.getEntityValue(entity) as unknown);
+/**
+ * Columns of relations are read through the related object: TypeORM does not write those. Most columns are properties,
+ * and are read as such: all of them are, twice a save.
+ */
+function valueOf(column: ColumnMetadata, entity: ObjectLiteral): unknown {
+  const { relationMetadata, referencedColumn, embeddedMetadata, propertyName } = column;
+  if (!relationMetadata && !referencedColumn && !embeddedMetadata) return entity[propertyName] as unknown;
+  return relationMetadata && column.isVirtual ? undefined : (column.getEntityValue(entity) as unknown);
+}
