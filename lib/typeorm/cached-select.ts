@@ -229,7 +229,11 @@ const anyOp = (door: ReadDoor, metadata: EntityMetadata): true | undefined => {
   return profile && profile.ops.size > 0 ? true : undefined;
 };
 
-async function wanting<T>(builder: { [WANTS]?: CacheOp | undefined }, op: CacheOp, work: () => T): Promise<Awaited<T>> {
+async function wanting<T>(
+  builder: { [WANTS]?: CacheOp | undefined },
+  op: CacheOp,
+  work: () => T,
+): Promise<Awaited<T>> {
   builder[WANTS] = op;
   try {
     return await work();
