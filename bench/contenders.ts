@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { Mutex } from 'redis-semaphore';
 import { systemClock, systemScheduler } from '../lib/core/clock.js';
+import { acquireIdleScript } from '../lib/locks/drivers/redis.lock-acquire.js';
 import { RedisLockDriver } from '../lib/locks/drivers/redis.lock-driver.js';
+import { releaseUnwantedScript } from '../lib/locks/drivers/redis.lock-lease-scripts.js';
 import { NO_LOCKABLE_ENTITIES, NO_TRANSACTIONS } from '../lib/locks/lock.ports.js';
 import { LockService } from '../lib/locks/lock.service.js';
 import { CommandCounter } from './counters.js';
@@ -110,6 +112,32 @@ export async function lockService(url: string): Promise<Contender> {
       await locks.close();
       client.disconnect();
     },
+  };
+}
+
+/** What of the time of `lockService` is Redis and its client: the same two scripts, sent by hand. */
+export async function lockScripts(url: string): Promise<Contender> {
+  const { client, commands } = connected(url);
+  const [take, letGo] = [acquireIdleScript, releaseUnwantedScript];
+  for (const { source } of [take, letGo]) await client.script('LOAD', source);
+  return {
+    name: 'the two scripts of LockService alone',
+    commands,
+    acquire: async (name) => {
+      const key = `scripts:${name}`;
+      const request = {
+        names: [name],
+        owner: randomUUID(),
+        mode: 'exclusive',
+        limit: 1,
+        ttl: TTL,
+        metadata: '',
+      } as const;
+      const granted = await client.evalsha(take.sha, 1, key, ...take.args(request));
+      if (granted === null) throw new Error(`${name} was not free`);
+      return () => client.evalsha(letGo.sha, 1, key, request.owner);
+    },
+    close: async () => client.disconnect(),
   };
 }
 

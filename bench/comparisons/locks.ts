@@ -1,7 +1,15 @@
 import { strict as assert } from 'node:assert';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Case, Comparison, ComparisonFactory } from '../comparison.js';
-import { bareLine, bareLock, type Contender, lockService, redisSemaphore, redlock } from '../contenders.js';
+import {
+  bareLine,
+  bareLock,
+  type Contender,
+  lockScripts,
+  lockService,
+  redisSemaphore,
+  redlock,
+} from '../contenders.js';
 import { countsOf } from '../counters.js';
 import { ownRedis } from '../world.js';
 
@@ -12,11 +20,11 @@ const SECTION_MS = 2;
 const DRAINS = 3;
 
 type Open = (url: string) => Promise<Contender>;
-const OPENED: readonly Open[] = [lockService, redlock, redisSemaphore];
+const RIVALS: readonly Open[] = [redlock, redisSemaphore];
 
 async function comparison(
   title: string,
-  bare: Open,
+  own: readonly [bare: Open, ...ours: Open[]],
   caseOf: (contender: Contender) => Case,
   rest: (names: {
     readonly bare: string;
@@ -24,12 +32,12 @@ async function comparison(
   }) => Pick<Comparison, 'concurrency' | 'targets'> & Partial<Comparison>,
 ): Promise<Comparison> {
   const redis = await ownRedis();
-  const contenders = await Promise.all([bare, ...OPENED].map((open) => open(redis.url.href)));
-  const [first = '', , ...rivals] = contenders.map(({ name }) => name);
+  const contenders = await Promise.all([...own, ...RIVALS].map((open) => open(redis.url.href)));
+  const names = contenders.map(({ name }) => name);
   return {
     title,
     cases: contenders.map(caseOf),
-    ...rest({ bare: first, rivals }),
+    ...rest({ bare: names[0] as string, rivals: names.slice(own.length) }),
     close: async () => {
       for (const contender of contenders) await contender.close();
       await redis.close();
@@ -43,7 +51,7 @@ const uncontended: ComparisonFactory = {
   create: () =>
     comparison(
       UNCONTENDED,
-      bareLock,
+      [bareLock, lockService, lockScripts],
       ({ name, commands, acquire }) => ({
         name,
         run: async (turn) => (await acquire(String(turn % NAMES)))(),
@@ -92,7 +100,7 @@ const handOver: ComparisonFactory = {
   create: () =>
     comparison(
       HAND_OVER,
-      bareLine,
+      [bareLine, lockService],
       (contender) => ({
         name: contender.name,
         counts: countsOf(contender),
