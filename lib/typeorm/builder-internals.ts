@@ -2,6 +2,7 @@ import type { DataSource, EntityMetadata, QueryRunner } from 'typeorm';
 import type { QueryExpressionMap } from 'typeorm/query-builder/QueryExpressionMap.js';
 import type { CacheOp } from './profiles.js';
 import type { ReadQuery, ReadSubject } from './read-door.js';
+import { rowVersionOf } from './versioning/row-version.decorator.js';
 
 /** What the door reaches of a builder: protected in TypeORM's types, stable since 0.2. `test/typeorm/canary.spec.ts` watches it. */
 export interface Internals {
@@ -28,6 +29,24 @@ export function textOf(self: Internals, variant: string): ReadQuery {
 
 export const mainMetadata = ({ expressionMap }: Internals): EntityMetadata | undefined =>
   expressionMap.mainAlias?.hasMetadata ? expressionMap.mainAlias.metadata : undefined;
+
+/**
+ * Whether the same builder gets the same statement next time. That of a virtual column is written anew for each, and may
+ * depend on the moment: on the language of a request, say.
+ */
+export const isConstant = ({ expressionMap }: Internals): boolean =>
+  expressionMap.aliases.every((alias) => !alias.hasMetadata || hasConstantColumns(alias.metadata));
+
+function hasConstantColumns(metadata: EntityMetadata): boolean {
+  let isKnown = constantColumns.get(metadata);
+  if (isKnown === undefined) {
+    const rowVersion = rowVersionOf(metadata.target);
+    isKnown = metadata.columns.every((column) => !column.query || column.propertyName === rowVersion);
+    constantColumns.set(metadata, isKnown);
+  }
+  return isKnown;
+}
+const constantColumns = new WeakMap<EntityMetadata, boolean>();
 
 /** Builders whose result is one graph from one analysable text; others are cached as the raw rows of each text. */
 export function storesGraph({ expressionMap: map }: Internals): boolean {

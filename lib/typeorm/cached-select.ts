@@ -8,6 +8,7 @@ import {
   detached,
   type EntitiesAndRaw,
   graphVariant,
+  isConstant,
   type Internals,
   mainMetadata,
   rawOp,
@@ -173,7 +174,7 @@ async function readEntities(
   const metadata = mainMetadata(self) as EntityMetadata;
   const listens = self.expressionMap.callListeners;
   const plan: GraphPlan = { ...decision, metadata, listens, codec: graphCodec(door, metadata, decision.sql) };
-  if (!self.expressionMap.useTransaction) front.keep(plan);
+  if (!self.expressionMap.useTransaction && isConstant(self)) front.keep(plan);
   const load = async (primary: QueryRunner): Promise<object[]> =>
     (await base.executeEntitiesAndRawResults.call(silent(self), primary)).entities;
   const entities = await door.shared.cache.getOrSet({
