@@ -57,5 +57,5 @@ async function carryOut(command: Command): Promise<void> {
   }
   await articles.manager.transaction((manager) => manager.update(entity, { id: 1 }, command.set));
   await say('written');
-  deaths.acknowledged();
+  deaths.acknowledged(false);
 }

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type { PendRequest, SettleRequest } from '../../../lib/drivers/cache-driver.interface.js';
 import { RedisDriver } from '../../../lib/drivers/redis.driver.js';
-import type { Death } from './protocol.js';
+import { type Death, DEGRADED } from './protocol.js';
 
 /** The instance that TypeORM uses; it comes without types. */
 const pg = createRequire(import.meta.url)('pg') as {
@@ -27,7 +27,8 @@ export class Deaths {
   }
 
   /** To be called when a commit was acknowledged and everybody has heard of it. */
-  acknowledged(): void {
+  acknowledged(degraded: boolean): void {
+    if (this.next === DEGRADED && degraded) die();
     if (this.next === 'committed' && this.isCommitted) die();
   }
 

@@ -1,4 +1,6 @@
-import { judge } from './judge.js';
+import { hostTime } from '../../../lib/locks/drivers/file.host-process.js';
+import { type Acknowledged, judge } from './judge.js';
+import { Outages } from './outages.js';
 import type { Read } from './protocol.js';
 
 /* Item 0 is on shelf 0, and with version 2 on shelf 1. It was acknowledged at 100 and 200. */
@@ -59,4 +61,37 @@ it.each([
   ['a sum', read('sum', 0, 260, [], 1)],
 ])('refuses %s that is behind by more', (_, stale) => {
   expect(verdict(stale).violations).toHaveLength(1);
+});
+
+describe('a commit that could not be announced', () => {
+  const [first, second] = EVIDENCE.acks as [Acknowledged, Acknowledged];
+  const due =
+    (...acks: readonly Acknowledged[]) =>
+    (read: Read) =>
+      judge({ ...EVIDENCE, acks, bound: 0, reads: [read] }).violations.length;
+
+  it('may be missed until it is due', () => {
+    const verdict = due(first, { ...second, due: 300 });
+    expect([verdict(read('item', 0, 299, [1])), verdict(read('item', 0, 301, [1]))]).toEqual([0, 1]);
+    expect(verdict(read('item', 0, 199, [0]))).toBe(1);
+  });
+
+  it('is seen by whoever has to see a later one, but on the shelf that it has left', () => {
+    const verdict = due(first, { ...second, due: 300 }, { item: 0, version: 3, at: 250 });
+    expect([verdict(read('item', 0, 251, [2])), verdict(read('sum', 0, 251, [], 2))]).toEqual([1, 1]);
+    expect([verdict(read('shelf', 0, 251, [1])), verdict(read('shelf', 0, 301, [1]))]).toEqual([0, 1]);
+  });
+
+  it('is due when Redis could be reached for long enough', async () => {
+    const outages = new Outages();
+    const from = hostTime();
+    await outages.during(async () => {
+      while (hostTime() < from + 5);
+    });
+    const to = hostTime();
+    const lost = outages.after(from - 10, 100) - (from - 10) - 100;
+    expect(lost).toBeGreaterThanOrEqual(5);
+    expect(lost).toBeLessThanOrEqual(to - from);
+    expect([outages.after(from - 10, 5), outages.after(to, 100)]).toEqual([from - 5, to + 100]);
+  });
 });

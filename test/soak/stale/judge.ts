@@ -1,4 +1,4 @@
-import type { Ack, Read } from './protocol.js';
+import type { Read } from './protocol.js';
 
 /** A version that was committed, whether or not anybody was told. */
 export interface Committed {
@@ -8,10 +8,18 @@ export interface Committed {
   readonly begun: number;
 }
 
+export interface Acknowledged {
+  readonly item: number;
+  readonly version: number;
+  readonly at: number;
+  /** From when on everybody has to see it; `at`, unless its writer could not tell. */
+  readonly due?: number;
+}
+
 export interface Evidence {
   readonly items: number;
   readonly committed: readonly Committed[];
-  readonly acks: readonly Ack[];
+  readonly acks: readonly Acknowledged[];
   readonly reads: readonly Read[];
   /** Milliseconds by which a read may be behind an acknowledged commit. */
   readonly bound: number;
@@ -29,20 +37,27 @@ export interface Verdict {
 class ItemLedger {
   private readonly shelves = new Map<number, Committed>();
   private readonly acks: { at: number; version: number }[] = [];
+  private late: readonly Acknowledged[] = [];
 
   add(committed: Committed): void {
     this.shelves.set(committed.version, committed);
   }
 
-  acknowledge(acks: readonly Ack[]): void {
+  acknowledge(acks: readonly Acknowledged[]): void {
     let version = 0;
-    for (const ack of [...acks].sort((a, b) => a.at - b.at)) {
+    for (const ack of [...acks].sort((a, b) => dueOf(a) - dueOf(b))) {
       version = Math.max(version, ack.version);
-      this.acks.push({ at: ack.at, version });
+      this.acks.push({ at: dueOf(ack), version });
     }
+    this.late = acks.filter((ack) => dueOf(ack) > ack.at);
   }
 
-  /** The latest version that was acknowledged before `at`. */
+  /** A version in between may have left a shelf, and nobody may know that yet, whatever came after. */
+  mayLinger(shown: number, floor: number, at: number): boolean {
+    return this.late.some((ack) => ack.version > shown && ack.version <= floor && dueOf(ack) >= at);
+  }
+
+  /** The latest version that everybody had to see before `at`. */
   floor(at: number): number {
     let [low, high] = [0, this.acks.length];
     while (low < high) {
@@ -66,6 +81,8 @@ class ItemLedger {
   }
 }
 
+const dueOf = ({ at, due = at }: Acknowledged): number => due;
+
 /** Compares what was read with what had been acknowledged before the read began. */
 export function judge({ items, committed, acks, reads, bound }: Evidence): Verdict {
   const ledgers = Array.from({ length: items }, () => new ItemLedger());
@@ -76,7 +93,11 @@ export function judge({ items, committed, acks, reads, bound }: Evidence): Verdi
   /** Whether the read shows less than was acknowledged before `at`. */
   const isOlder = (read: Read, at: number): boolean => {
     if (read.kind === 'sum') return read.sum < ledgers.reduce((sum, ledger) => sum + ledger.floor(at), 0);
-    if (read.seen.some(([item, version]) => version < ledgerOf(item).floor(at))) return true;
+    const isStale = ([item, version]: Read['seen'][number]): boolean => {
+      const floor = ledgerOf(item).floor(at);
+      return version < floor && !(read.kind === 'shelf' && ledgerOf(item).mayLinger(version, floor, at));
+    };
+    if (read.seen.some(isStale)) return true;
     if (read.kind !== 'shelf') return read.seen.length === 0;
     const present = new Set(read.seen.map(([item]) => item));
     return ledgers.some(

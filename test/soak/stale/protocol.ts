@@ -8,7 +8,8 @@ export interface WorkerConfig {
   /** Through the proxy. */
   readonly redis: string;
   readonly prefix: string;
-  readonly mode: 'tracked' | 'checked';
+  readonly mode: 'tracked' | 'checked' | 'off';
+  readonly onRedisFailure: 'degrade' | 'fail';
   readonly maxLag: number;
   readonly pendTtl: number;
   readonly timeouts: Readonly<Record<'read' | 'write' | 'invalidation', number>>;
@@ -26,7 +27,9 @@ export const DEATHS = [
   'settle sent',
   'settled',
 ] as const;
-export type Death = (typeof DEATHS)[number];
+/** When it has committed what it could not announce. */
+export const DEGRADED = 'degraded';
+export type Death = (typeof DEATHS)[number] | typeof DEGRADED;
 
 export type ToWorker =
   /** A process waits for this before it reads or writes. */
@@ -57,6 +60,8 @@ export interface Ack {
   readonly item: number;
   readonly version: number;
   readonly at: number;
+  /** Redis could not be told (`onRedisFailure: 'degrade'`). */
+  readonly degraded: boolean;
 }
 
 export type FromWorker =

@@ -8,7 +8,8 @@ import type { SoakOptions, SoakReport, SoakSuite } from '../soak-suite.js';
 import { Crew } from './crew.js';
 import { History, Item } from './entities.js';
 import { type Committed, judge } from './judge.js';
-import { DEATHS, type Death, ITEMS, SHELVES, type WorkerConfig } from './protocol.js';
+import { Outages } from './outages.js';
+import { DEATHS, type Death, DEGRADED, ITEMS, SHELVES, type WorkerConfig } from './protocol.js';
 import { RedisPair } from '../../support/redis-pair.js';
 
 const TIMEOUTS = { read: 150, write: 300, invalidation: 300 };
@@ -18,6 +19,12 @@ const PEND_TTL_MS = 5_000;
 const MAX_LAG_MS = 1_000;
 /** Rows of a writer that died are relayed when they are five seconds old. */
 const OUTBOX_MS = 15_000;
+/**
+ * Milliseconds of a reachable Redis after which everybody sees a commit that could not be announced: a writer is back
+ * within its longest pause between two attempts (2 s); of one that was killed the row is five seconds old, and the next
+ * look at the outbox (1 s) may be that of a process that is only coming back.
+ */
+const DEGRADED_MS = 5_000 + 1_000 + 2_000;
 
 const TROUBLES = [
   'Redis restarted empty',
@@ -30,8 +37,17 @@ const TROUBLES = [
 ] as const;
 type Trouble = (typeof TROUBLES)[number];
 
+interface Scene {
+  readonly crew: Crew;
+  readonly pair: RedisPair;
+  readonly outages: Outages;
+  readonly random: Random;
+}
+
 export interface StaleSoakSettings {
-  readonly mode: 'tracked' | 'checked';
+  readonly mode: WorkerConfig['mode'];
+  /** Default: 'fail'. */
+  readonly onRedisFailure?: 'degrade';
   /** Processes; default: 4 and 2. */
   readonly readers?: number;
   readonly writers?: number;
@@ -44,13 +60,14 @@ export interface StaleSoakSettings {
 /**
  * Applications on PostgreSQL and Redis that read and write the same rows, while writers are killed between all steps of
  * a commit, and Redis and what leads to it fail in every way. No read may show less than was acknowledged before it
- * began; with a tracked near cache: than was acknowledged `maxLag` before.
+ * began; with a tracked near cache: than was acknowledged `maxLag` before; of commits that went ahead though Redis could
+ * not be told: than was acknowledged `DEGRADED_MS` of a reachable Redis before.
  */
 export class StaleSoak implements SoakSuite {
   readonly name: string;
 
   constructor(private readonly settings: StaleSoakSettings) {
-    this.name = `stale:${settings.mode}`;
+    this.name = `stale:${settings.onRedisFailure ?? settings.mode}`;
   }
 
   async run({ seconds, seed }: SoakOptions): Promise<SoakReport> {
@@ -58,14 +75,15 @@ export class StaleSoak implements SoakSuite {
     const database = await createDatabase('postgres', { poolSize: 6 });
     const work = await new DataSource({ ...database.options, entities, synchronize: true }).initialize();
     const pair = new RedisPair();
+    const outages = new Outages();
     try {
       await fill(work);
       await pair.start();
       const crew = new Crew(this.configOf(database.options, pair.url, seed));
       await crew.start(this.settings.readers ?? 4, this.settings.writers ?? 2);
-      await this.trouble(crew, pair, new Random(seed), seconds);
+      await this.trouble({ crew, pair, outages, random: new Random(seed) }, seconds);
       await crew.finish(() => this.quiet(work, seconds));
-      return await this.report(crew, work);
+      return await this.report(crew, work, outages);
     } finally {
       await work.destroy();
       await pair.close();
@@ -74,13 +92,14 @@ export class StaleSoak implements SoakSuite {
   }
 
   private configOf(database: object, redis: string, seed: number): Omit<WorkerConfig, 'role'> {
-    const { mode, silent = false } = this.settings;
+    const { mode, onRedisFailure = 'fail', silent = false } = this.settings;
     return {
       seed,
       database: database as WorkerConfig['database'],
       redis,
       prefix: 'soak:',
       mode,
+      onRedisFailure,
       maxLag: MAX_LAG_MS,
       pendTtl: PEND_TTL_MS,
       timeouts: TIMEOUTS,
@@ -89,7 +108,8 @@ export class StaleSoak implements SoakSuite {
   }
 
   /** All kinds in turn, each time in another order, and a writer killed beside each. */
-  private async trouble(crew: Crew, pair: RedisPair, random: Random, seconds: number): Promise<void> {
+  private async trouble(scene: Scene, seconds: number): Promise<void> {
+    const { crew, random } = scene;
     const end = hostTime() + seconds * 1_000;
     const { calm = [200, 800] } = this.settings;
     const next = <T>(all: readonly T[]): (() => T) => {
@@ -99,21 +119,29 @@ export class StaleSoak implements SoakSuite {
         return left.splice(random.below(left.length), 1)[0] as T;
       };
     };
-    const [trouble, death] = [next<Trouble>(TROUBLES), next<Death>(DEATHS)];
+    const [trouble, death] = [next<Trouble>(TROUBLES), next(this.deaths)];
     let at = death();
     while (hostTime() < end) {
       await sleep(calm[0] + random.below(calm[1] - calm[0]));
       if (crew.kill(random.below(crew.writers.length), at)) at = death();
       const kind = trouble();
       crew.testimony.count(kind);
-      await this.make(kind, crew, pair, random);
+      await this.make(kind, scene);
     }
   }
 
-  private async make(kind: Trouble, crew: Crew, pair: RedisPair, random: Random): Promise<void> {
-    if (kind === 'Redis restarted empty') await pair.restart();
-    else if (kind === 'Redis stopped') await pair.stop(LONGER_THAN_ALL_TIMEOUTS_MS + random.below(500));
-    else if (kind === 'replica promoted') await pair.promote(() => sleep(50 + random.below(200)));
+  private get deaths(): readonly Death[] {
+    return this.settings.onRedisFailure === 'degrade' ? [...DEATHS, DEGRADED] : DEATHS;
+  }
+
+  private async make(kind: Trouble, { crew, pair, outages, random }: Scene): Promise<void> {
+    const away: Partial<Record<Trouble, () => Promise<unknown>>> = {
+      'Redis restarted empty': () => pair.restart(),
+      'Redis stopped': () => pair.stop(LONGER_THAN_ALL_TIMEOUTS_MS + random.below(500)),
+      'replica promoted': () => pair.promote(() => sleep(50 + random.below(200))),
+    };
+    const outage = away[kind];
+    if (outage) await outages.during(outage);
     else if (kind === 'subscribers killed') await pair.killSubscribers();
     else if (kind === 'reader stopped') crew.stop(random.below(crew.readers.length), MAX_LAG_MS * 1.5);
     else {
@@ -133,13 +161,19 @@ export class StaleSoak implements SoakSuite {
     if (seconds >= 30 && (await waiting(work)) > 0) throw new Error('rows were left in the outbox');
   }
 
-  private async report({ testimony }: Crew, work: DataSource): Promise<SoakReport> {
+  private async report({ testimony }: Crew, work: DataSource, outages: Outages): Promise<SoakReport> {
     const { acks, reads, counts, failures } = testimony;
     const committed = await work.query<Committed[]>('SELECT item, version, shelf, begun FROM history');
     const bound = this.settings.mode === 'tracked' ? MAX_LAG_MS : 0;
-    const { violations, behind, worst } = judge({ items: ITEMS, committed, acks, reads, bound });
+    const told = acks.map((ack) =>
+      ack.degraded ? { ...ack, due: outages.after(ack.at, DEGRADED_MS) } : ack,
+    );
+    const { violations } = judge({ items: ITEMS, committed, acks: told, reads, bound });
+    const { behind, worst } = judge({ items: ITEMS, committed, acks, reads, bound: Infinity });
     const count = (name: string): number => counts.get(name) ?? 0;
-    const killed = DEATHS.map((death) => [`writers killed, ${death}`, count(`killed: ${death}`)] as const);
+    const killed = this.deaths.map(
+      (death) => [`writers killed, ${death}`, count(`killed: ${death}`)] as const,
+    );
     return {
       figures: {
         reads: reads.length,
@@ -148,6 +182,7 @@ export class StaleSoak implements SoakSuite {
         'commits acknowledged': acks.length,
         'commits of writers that died before they said so': committed.length - ITEMS - acks.length,
         'writes refused while Redis was away': count('refused'),
+        'commits that could not be announced': acks.filter(({ degraded }) => degraded).length,
         'reads behind, within the bound': behind,
         'worst of them, ms': worst.toFixed(0),
         'bound, ms': bound,
@@ -164,6 +199,8 @@ export class StaleSoak implements SoakSuite {
 export const staleSoaks: readonly SoakSuite[] = [
   new StaleSoak({ mode: 'tracked' }),
   new StaleSoak({ mode: 'checked' }),
+  new StaleSoak({ mode: 'off' }),
+  new StaleSoak({ mode: 'checked', onRedisFailure: 'degrade' }),
 ];
 
 async function fill(work: DataSource): Promise<void> {

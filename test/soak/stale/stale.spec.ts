@@ -13,6 +13,15 @@ it('no read is behind, whatever happens to processes and Redis, for a moment', a
   expect(figures['commits acknowledged']).toBeGreaterThan(0);
 });
 
+it('what goes ahead while Redis is away is seen in time when it is back', async () => {
+  const soak = new StaleSoak({ mode: 'checked', onRedisFailure: 'degrade', readers: 2, calm: [20, 60] });
+  const { figures, violations } = await soak.run({ seconds: 5, seed: 1 });
+  expect(violations).toEqual([]);
+  expect(figures['writes refused while Redis was away']).toBe(0);
+  expect(figures['commits that could not be announced']).toBeGreaterThan(0);
+  expect(figures['of them other hits']).toBeGreaterThan(0);
+});
+
 it('notices writers that announce nothing', async () => {
   const silent = new StaleSoak({
     mode: 'checked',

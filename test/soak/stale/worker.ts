@@ -43,10 +43,10 @@ process.on('disconnect', () => process.exit(1));
     CacheOpsModule.forRoot({
       redis: config.redis,
       prefix: config.prefix,
-      near: { maxBytes: '8mb', mode: config.mode, maxLag: config.maxLag },
+      near: config.mode === 'off' ? false : { maxBytes: '8mb', mode: config.mode, maxLag: config.maxLag },
       pendTtl: config.pendTtl,
       timeouts: config.timeouts,
-      onRedisFailure: 'fail',
+      onRedisFailure: config.onRedisFailure,
       outbox: true,
       entities: { History: false, '*': { ops: 'all', ttl: '1h' } },
       logger: { log: () => undefined, warn: () => undefined, error: () => undefined },
@@ -76,7 +76,7 @@ if (config.role === 'reader') {
     const outcome = await writer.write();
     if (outcome === 'refused') await tell({ is: 'refused' });
     else if (outcome) await tell({ is: 'ack', ack: outcome });
-    deaths.acknowledged();
+    deaths.acknowledged(typeof outcome === 'object' && outcome.degraded);
     await sleep(random.below(outcome === 'refused' ? 100 : 20));
   }
 }

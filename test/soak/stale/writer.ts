@@ -15,12 +15,18 @@ INSERT INTO history (item, version, shelf, begun) SELECT id, version, shelf, $2 
 
 /** Makes new versions, in the ways in which applications write. */
 export class Writer {
+  private degraded = false;
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly service: CacheOpsService,
     private readonly random: Random,
     private readonly silent: boolean,
-  ) {}
+  ) {
+    service.events$.subscribe((event) => {
+      if (event.type === 'error' && ['pend', 'settle'].includes(event.operation)) this.degraded = true;
+    });
+  }
 
   /** @returns the version that was committed; `undefined`: it was rolled back */
   async write(): Promise<Ack | 'refused' | undefined> {
@@ -29,9 +35,10 @@ export class Writer {
       this.random.chance(0.15)
         ? this.raw(item)
         : this.dataSource.transaction((manager) => this.change(item, manager));
+    this.degraded = false;
     try {
       const version = await (this.silent ? this.service.withoutInvalidation(work) : work());
-      return { item, version, at: hostTime() };
+      return { item, version, at: hostTime(), degraded: this.degraded };
     } catch (error) {
       if (error instanceof RolledBack) return undefined;
       if (error instanceof CacheOpsError) return 'refused';
