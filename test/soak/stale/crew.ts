@@ -13,6 +13,10 @@ export class Testimony {
   readonly acks: Ack[] = [];
   readonly reads: Read[] = [];
   readonly failures: string[] = [];
+  /** Seeds of processes that were killed. */
+  readonly killed = new Set<number>();
+  /** When which process was back. */
+  readonly returns: { readonly by: number; readonly at: number }[] = [];
   readonly counts = new Map<string, number>();
 
   count(name: string, by = 1): void {
@@ -22,6 +26,7 @@ export class Testimony {
   take(message: FromWorker): void {
     if (message.is === 'ack') this.acks.push(message.ack);
     else if (message.is === 'reads') this.reads.push(...message.reads);
+    else if (message.is === 'back') this.returns.push(message);
     else if (message.is === 'read failed') this.failures.push(`a read failed: ${message.error}`);
     else if (message.is === 'refused') this.count('refused');
     else if (message.is === 'counts') {
@@ -99,6 +104,11 @@ interface Started {
   readonly ready: Promise<void>;
 }
 
+/** What all processes have in common. */
+export interface CrewConfig extends Omit<WorkerConfig, 'role' | 'redis'> {
+  readonly redis: Readonly<Record<WorkerConfig['role'], string>>;
+}
+
 /** Readers and writers: as many as at the beginning, whatever becomes of some. */
 export class Crew {
   readonly testimony = new Testimony();
@@ -109,7 +119,7 @@ export class Crew {
   private seed: number;
   private closing = false;
 
-  constructor(private readonly config: Omit<WorkerConfig, 'role'>) {
+  constructor(private readonly config: CrewConfig) {
     this.seed = config.seed;
     this.spare = this.started('writer');
   }
@@ -131,7 +141,10 @@ export class Crew {
     if (victim.death || !this.spare.member.isReady) return false;
     victim.die(at);
     void victim.ended.then(() => {
-      if (victim.wasKilled) this.testimony.count(`killed: ${at}`);
+      if (victim.wasKilled) {
+        this.testimony.count(`killed: ${at}`);
+        this.testimony.killed.add(victim.config.seed);
+      }
       if (this.closing) return;
       const { member } = this.spare;
       this.writers[writer] = member;
@@ -164,7 +177,8 @@ export class Crew {
     readonly member: CrewMember;
     readonly ready: Promise<void>;
   } {
-    const member = new CrewMember({ ...this.config, role, seed: this.seed++ }, this.testimony);
+    const redis = this.config.redis[role];
+    const member = new CrewMember({ ...this.config, role, redis, seed: this.seed++ }, this.testimony);
     return { member, ready: member.says('ready') };
   }
 }

@@ -62,12 +62,16 @@ export interface Ack {
   readonly at: number;
   /** Redis could not be told (`onRedisFailure: 'degrade'`). */
   readonly degraded: boolean;
+  /** Seed of the process. */
+  readonly by: number;
 }
 
 export type FromWorker =
   | { readonly is: 'ready' }
   | { readonly is: 'reads'; readonly reads: readonly Read[] }
   | { readonly is: 'ack'; readonly ack: Ack }
+  /** It reaches Redis again, and has told what it could not announce. */
+  | { readonly is: 'back'; readonly by: number; readonly at: number }
   | { readonly is: 'read failed'; readonly error: string }
   | { readonly is: 'refused' }
   | { readonly is: 'all read' }

@@ -5,11 +5,12 @@ import { outboxEntity } from '../../../lib/typeorm/index.js';
 import { Random } from '../../differential/random.js';
 import { createDatabase } from '../../support/databases.js';
 import type { SoakOptions, SoakReport, SoakSuite } from '../soak-suite.js';
-import { Crew } from './crew.js';
+import { Crew, type CrewConfig, type Testimony } from './crew.js';
 import { History, Item } from './entities.js';
-import { type Committed, judge } from './judge.js';
+import { type Acknowledged, type Committed, judge } from './judge.js';
 import { Outages } from './outages.js';
-import { DEATHS, type Death, DEGRADED, ITEMS, SHELVES, type WorkerConfig } from './protocol.js';
+import { type Ack, DEATHS, type Death, DEGRADED, ITEMS, SHELVES, type WorkerConfig } from './protocol.js';
+import { FaultyProxy } from '../../drivers/faulty-proxy.js';
 import { RedisPair } from '../../support/redis-pair.js';
 
 const TIMEOUTS = { read: 150, write: 300, invalidation: 300 };
@@ -20,11 +21,12 @@ const MAX_LAG_MS = 1_000;
 /** Rows of a writer that died are relayed when they are five seconds old. */
 const OUTBOX_MS = 15_000;
 /**
- * Milliseconds of a reachable Redis after which everybody sees a commit that could not be announced: a writer is back
- * within its longest pause between two attempts (2 s); of one that was killed the row is five seconds old, and the next
- * look at the outbox (1 s) may be that of a process that is only coming back.
+ * Milliseconds of a reachable Redis after which the writer of a commit that could not be announced is back, and has told
+ * it: its longest pause between two connections (2 s), a cool-down (1 s) and its timeouts.
  */
-const DEGRADED_MS = 5_000 + 1_000 + 2_000;
+const BACK_MS = 4_000;
+/** If it was killed: the next look at the outbox (1 s) when the row is five seconds old, by whoever is back then. */
+const RELAYED_MS = 5_000 + 1_000 + BACK_MS;
 
 const TROUBLES = [
   'Redis restarted empty',
@@ -34,12 +36,15 @@ const TROUBLES = [
   'bus delayed',
   'bus delayed beyond maxLag',
   'reader stopped',
+  'writers cut off',
 ] as const;
 type Trouble = (typeof TROUBLES)[number];
 
 interface Scene {
   readonly crew: Crew;
   readonly pair: RedisPair;
+  /** The way of the writers. */
+  readonly way: FaultyProxy;
   readonly outages: Outages;
   readonly random: Random;
 }
@@ -61,7 +66,7 @@ export interface StaleSoakSettings {
  * Applications on PostgreSQL and Redis that read and write the same rows, while writers are killed between all steps of
  * a commit, and Redis and what leads to it fail in every way. No read may show less than was acknowledged before it
  * began; with a tracked near cache: than was acknowledged `maxLag` before; of commits that went ahead though Redis could
- * not be told: than was acknowledged `DEGRADED_MS` of a reachable Redis before.
+ * not be told: than was acknowledged before their writer was back.
  */
 export class StaleSoak implements SoakSuite {
   readonly name: string;
@@ -79,10 +84,12 @@ export class StaleSoak implements SoakSuite {
     try {
       await fill(work);
       await pair.start();
-      const crew = new Crew(this.configOf(database.options, pair.url, seed));
+      const way = await wayTo(pair);
+      const crew = new Crew(this.configOf(database.options, pair, way, seed));
       await crew.start(this.settings.readers ?? 4, this.settings.writers ?? 2);
-      await this.trouble({ crew, pair, outages, random: new Random(seed) }, seconds);
+      await this.trouble({ crew, pair, way, outages, random: new Random(seed) }, seconds);
       await crew.finish(() => this.quiet(work, seconds));
+      await way.refuse();
       return await this.report(crew, work, outages);
     } finally {
       await work.destroy();
@@ -91,12 +98,12 @@ export class StaleSoak implements SoakSuite {
     }
   }
 
-  private configOf(database: object, redis: string, seed: number): Omit<WorkerConfig, 'role'> {
+  private configOf(database: object, pair: RedisPair, way: FaultyProxy, seed: number): CrewConfig {
     const { mode, onRedisFailure = 'fail', silent = false } = this.settings;
     return {
       seed,
       database: database as WorkerConfig['database'],
-      redis,
+      redis: { reader: pair.url, writer: `redis://127.0.0.1:${way.port}` },
       prefix: 'soak:',
       mode,
       onRedisFailure,
@@ -131,14 +138,23 @@ export class StaleSoak implements SoakSuite {
   }
 
   private get deaths(): readonly Death[] {
-    return this.settings.onRedisFailure === 'degrade' ? [...DEATHS, DEGRADED] : DEATHS;
+    return this.degrades ? [...DEATHS, DEGRADED] : DEATHS;
   }
 
-  private async make(kind: Trouble, { crew, pair, outages, random }: Scene): Promise<void> {
+  private get degrades(): boolean {
+    return this.settings.onRedisFailure === 'degrade';
+  }
+
+  private async make(kind: Trouble, { crew, pair, way, outages, random }: Scene): Promise<void> {
     const away: Partial<Record<Trouble, () => Promise<unknown>>> = {
       'Redis restarted empty': () => pair.restart(),
       'Redis stopped': () => pair.stop(LONGER_THAN_ALL_TIMEOUTS_MS + random.below(500)),
       'replica promoted': () => pair.promote(() => sleep(50 + random.below(200))),
+      'writers cut off': async () => {
+        await way.refuse();
+        await sleep(300 + random.below(1_000));
+        await way.listen();
+      },
     };
     const outage = away[kind];
     if (outage) await outages.during(outage);
@@ -165,13 +181,11 @@ export class StaleSoak implements SoakSuite {
     const { acks, reads, counts, failures } = testimony;
     const committed = await work.query<Committed[]>('SELECT item, version, shelf, begun FROM history');
     const bound = this.settings.mode === 'tracked' ? MAX_LAG_MS : 0;
-    const told = acks.map((ack) =>
-      ack.degraded ? { ...ack, due: outages.after(ack.at, DEGRADED_MS) } : ack,
-    );
+    const told = this.degrades ? acks.map((ack) => withDue(ack, testimony, outages)) : acks;
     const { violations } = judge({ items: ITEMS, committed, acks: told, reads, bound });
     const { behind, worst } = judge({ items: ITEMS, committed, acks, reads, bound: Infinity });
     const count = (name: string): number => counts.get(name) ?? 0;
-    const killed = this.deaths.map(
+    const deaths = this.deaths.map(
       (death) => [`writers killed, ${death}`, count(`killed: ${death}`)] as const,
     );
     return {
@@ -182,14 +196,17 @@ export class StaleSoak implements SoakSuite {
         'commits acknowledged': acks.length,
         'commits of writers that died before they said so': committed.length - ITEMS - acks.length,
         'writes refused while Redis was away': count('refused'),
-        'commits that could not be announced': acks.filter(({ degraded }) => degraded).length,
+        ...(this.degrades && {
+          'commits that could not be announced': acks.filter(({ degraded }) => degraded).length,
+          'bound of those, ms': `until the writer is back: ${BACK_MS}, or a relay: ${RELAYED_MS}`,
+        }),
         'reads behind, within the bound': behind,
         'worst of them, ms': worst.toFixed(0),
         'bound, ms': bound,
         'reads that failed': failures.filter((failure) => failure.startsWith('a read')).length,
         'stale reads': violations.length,
         ...Object.fromEntries(TROUBLES.map((trouble) => [trouble, count(trouble)])),
-        ...Object.fromEntries(killed),
+        ...Object.fromEntries(deaths),
       },
       violations: [...failures, ...violations],
     };
@@ -202,6 +219,20 @@ export const staleSoaks: readonly SoakSuite[] = [
   new StaleSoak({ mode: 'off' }),
   new StaleSoak({ mode: 'checked', onRedisFailure: 'degrade' }),
 ];
+
+function withDue(ack: Ack, { killed, returns }: Testimony, outages: Outages): Acknowledged {
+  if (!ack.degraded) return ack;
+  const latest = outages.after(ack.at, killed.has(ack.by) ? RELAYED_MS : BACK_MS);
+  const backs = returns.filter(({ by, at }) => by === ack.by && at > ack.at);
+  return { ...ack, due: Math.min(latest, ...backs.map(({ at }) => at)) };
+}
+
+/** A way of its own, on which Redis cannot be reached while it can on others. */
+async function wayTo({ proxy }: RedisPair): Promise<FaultyProxy> {
+  const way = new FaultyProxy({ host: '127.0.0.1', port: proxy.port });
+  await way.listen();
+  return way;
+}
 
 async function fill(work: DataSource): Promise<void> {
   const items = Array.from({ length: ITEMS }, (_, id) => ({ id, shelf: id % SHELVES, version: 0 }));

@@ -6,6 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { CacheOpsModule, CacheOpsService } from '../../../lib/index.js';
+import { hostTime } from '../../../lib/locks/drivers/file.host-process.js';
 import { Random } from '../../differential/random.js';
 import { outboxEntity } from '../../../lib/typeorm/index.js';
 import { Deaths } from './deaths.js';
@@ -18,6 +19,10 @@ const config = JSON.parse(process.argv[2] ?? '') as WorkerConfig;
 const random = new Random(config.seed);
 const tell = (message: FromWorker): Promise<void> =>
   new Promise((resolve) => void process.send?.(message, () => resolve()));
+
+function noteReturn(message: string): void {
+  if (message.startsWith('Redis is back')) void tell({ is: 'back', by: config.seed, at: hostTime() });
+}
 
 let finishing = false;
 let readAll = false;
@@ -49,7 +54,7 @@ process.on('disconnect', () => process.exit(1));
       onRedisFailure: config.onRedisFailure,
       outbox: true,
       entities: { History: false, '*': { ops: 'all', ttl: '1h' } },
-      logger: { log: () => undefined, warn: () => undefined, error: () => undefined },
+      logger: { log: noteReturn, warn: () => undefined, error: () => undefined },
     }),
   ],
 })
@@ -75,7 +80,7 @@ if (config.role === 'reader') {
   while (!finishing) {
     const outcome = await writer.write();
     if (outcome === 'refused') await tell({ is: 'refused' });
-    else if (outcome) await tell({ is: 'ack', ack: outcome });
+    else if (outcome) await tell({ is: 'ack', ack: { ...outcome, by: config.seed } });
     deaths.acknowledged(typeof outcome === 'object' && outcome.degraded);
     await sleep(random.below(outcome === 'refused' ? 100 : 20));
   }

@@ -29,7 +29,7 @@ export class Writer {
   }
 
   /** @returns the version that was committed; `undefined`: it was rolled back */
-  async write(): Promise<Ack | 'refused' | undefined> {
+  async write(): Promise<Omit<Ack, 'by'> | 'refused' | undefined> {
     const item = this.random.below(ITEMS);
     const work = (): Promise<number> =>
       this.random.chance(0.15)
