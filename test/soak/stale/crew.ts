@@ -115,20 +115,20 @@ export class Crew {
   readonly readers: CrewMember[] = [];
   readonly writers: CrewMember[] = [];
   /** Who takes the place of a writer: a process takes seconds to start. */
-  private spare: Started;
+  private spare: CrewMember | undefined;
   private seed: number;
   private closing = false;
 
   constructor(private readonly config: CrewConfig) {
     this.seed = config.seed;
-    this.spare = this.started('writer');
   }
 
   async start(readers: number, writers: number): Promise<void> {
     const started = Array.from({ length: readers + writers }, (_, i) =>
       this.started(i < readers ? 'reader' : 'writer'),
     );
-    await Promise.all([...started, this.spare].map(({ ready }) => ready));
+    await Promise.all(started.map(({ ready }) => ready));
+    this.spare = this.started('writer').member;
     for (const { member } of started) {
       (member.config.role === 'reader' ? this.readers : this.writers).push(member);
       member.tell({ do: 'begin' });
@@ -138,7 +138,7 @@ export class Crew {
   /** Has one writer killed at this point; another takes its place. @returns false: not now, nobody is there to take it */
   kill(writer: number, at: Death): boolean {
     const victim = this.writers[writer] as CrewMember;
-    if (victim.death || !this.spare.member.isReady) return false;
+    if (victim.death || !this.spare?.isReady) return false;
     victim.die(at);
     void victim.ended.then(() => {
       if (victim.wasKilled) {
@@ -146,10 +146,10 @@ export class Crew {
         this.testimony.killed.add(victim.config.seed);
       }
       if (this.closing) return;
-      const { member } = this.spare;
-      this.writers[writer] = member;
-      this.spare = this.started('writer');
-      member.tell({ do: 'begin' });
+      const heir = this.spare as CrewMember;
+      this.writers[writer] = heir;
+      this.spare = this.started('writer').member;
+      heir.tell({ do: 'begin' });
     });
     return true;
   }
@@ -164,7 +164,7 @@ export class Crew {
   /** The writers first; then every reader reads everything. */
   async finish(quiet: () => Promise<void>): Promise<void> {
     this.closing = true;
-    this.spare.member.signal('SIGKILL');
+    this.spare?.signal('SIGKILL');
     await Promise.all(this.writers.map((writer) => writer.finish()));
     await quiet();
     const allRead = this.readers.map((reader) => reader.says('all read'));
@@ -173,10 +173,7 @@ export class Crew {
     await Promise.all(this.readers.map((reader) => reader.finish()));
   }
 
-  private started(role: WorkerConfig['role']): {
-    readonly member: CrewMember;
-    readonly ready: Promise<void>;
-  } {
+  private started(role: WorkerConfig['role']): Started {
     const redis = this.config.redis[role];
     const member = new CrewMember({ ...this.config, role, redis, seed: this.seed++ }, this.testimony);
     return { member, ready: member.says('ready') };
