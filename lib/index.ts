@@ -104,6 +104,7 @@ export type {
   LockRequest,
   LockState,
   LockTurn,
+  LockWatch,
   ReleaseOutcome,
   RenewOutcome,
 } from './locks/lock-driver.interface.js';

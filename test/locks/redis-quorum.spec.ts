@@ -1,4 +1,5 @@
 // Three Redis masters of our own: the contract with all of them, then with the first killed, and what a majority means.
+import { jest } from '@jest/globals';
 import { CacheOpsConfigError } from '../../lib/cacheops.errors.js';
 import { RedisQuorumLockDriver } from '../../lib/locks/drivers/redis-quorum.lock-driver.js';
 import { RedisLockDriver } from '../../lib/locks/drivers/redis.lock-driver.js';
@@ -25,10 +26,27 @@ describe('a quorum', () => {
   it('grants nothing, and leaves nothing behind, when one of the masters refuses', async () => {
     await single[1]?.acquire(request({ names: ['split'] }));
     expect((await driver.acquire(request({ names: ['split'] }))).granted).toBe(false);
-    for (const node of [single[0], single[2]]) {
-      while ((await node?.inspect('split'))?.holders.length !== 0)
-        await new Promise((next) => setImmediate(next));
-    }
+    for (const node of [single[0], single[2]]) expect((await node?.inspect('split'))?.holders).toEqual([]);
+  });
+
+  it('has given back what it was granted before it answers: the same owner may ask again at once', async () => {
+    const release = RedisLockDriver.prototype.release;
+    let underWay = 0;
+    let begun = 0;
+    const spy = jest.spyOn(RedisLockDriver.prototype, 'release').mockImplementation(async function (
+      this: RedisLockDriver,
+      lease,
+    ) {
+      begun++;
+      underWay++;
+      const outcome = await release.call(this, lease);
+      underWay--;
+      return outcome;
+    });
+    await single[2]?.acquire(request({ names: ['again'] }));
+    expect((await driver.acquire(request({ names: ['again'] }))).granted).toBe(false);
+    expect([begun, underWay]).toEqual([2, 0]);
+    spy.mockRestore();
   });
 
   it('tells all of them the greatest token, so that any later majority gives a greater one', async () => {

@@ -89,15 +89,19 @@ export class RedisQuorumLockDriver implements LockDriver {
   async acquire(request: LockRequest): Promise<LockGrant | LockBusy> {
     const granted: Answer<LockGrant>[] = [];
     const failures: unknown[] = [];
+    /** They have granted it, or may have. */
+    const asked: RedisLockDriver[] = [];
     for (const node of this.nodes) {
       try {
         const value = await this.#call(node.acquire(request));
         if (!value.granted) {
-          this.#giveBack(request);
+          await this.#giveBack(request, asked);
           return value;
         }
+        asked.push(node);
         granted.push({ node, value });
       } catch (error) {
+        asked.push(node);
         failures.push(error);
         if (failures.length > this.nodes.length - this.#majority) break;
       }
@@ -105,7 +109,7 @@ export class RedisQuorumLockDriver implements LockDriver {
     const floor = Math.max(...granted.map(({ value }) => value.fencingToken ?? 0), 0);
     const agreed = await this.#agree(request, granted, floor, failures);
     if (agreed >= this.#majority) return { granted: true, fencingToken: floor };
-    this.#giveBack(request);
+    await this.#giveBack(request, asked);
     throw this.#tooFew(failures);
   }
 
@@ -186,9 +190,9 @@ export class RedisQuorumLockDriver implements LockDriver {
     return { ...(byEnd[this.#majority - 1] as LockHolder), fencingToken };
   }
 
-  /** On all, also those that did not answer: they may have granted it all the same. Nobody waits for it. */
-  #giveBack(lease: LockLease): void {
-    for (const node of this.nodes) node.release(lease).catch(() => undefined);
+  /** Waited for: the same owner may ask again at once, and a release that comes after that would end its new lease. */
+  async #giveBack(lease: LockLease, nodes: readonly RedisLockDriver[]): Promise<void> {
+    await Promise.allSettled(nodes.map((node) => this.#call(node.release(lease))));
   }
 
   #call<T>(work: Promise<T>): Promise<T> {
