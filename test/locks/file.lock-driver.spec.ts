@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -67,6 +67,28 @@ describe('FileLockDriver', () => {
     const codes = await Promise.all(counters.map(async (each) => (await once(each, 'exit'))[0] as number));
     expect(codes).toEqual(counters.map(() => 0));
     expect((await new FileRegister(join(folder, 'n'), hostTime).read()).text).toBe('800');
+  }, 60_000);
+
+  it('keeps eight processes apart that take one name and several', async () => {
+    const counters = await mkdtemp(join(tmpdir(), ownedName()));
+    const names = ['a', 'b', 'c'];
+    for (const name of names) await writeFile(join(counters, name), '0 0');
+    const workers = Array.from({ length: 8 }, (_, i) =>
+      child('share-file.ts', folder, counters, `w${i}`, '20'),
+    );
+    const reports = await Promise.all(
+      workers.map(async ({ stdout }) => {
+        let text = '';
+        for await (const chunk of stdout) text += String(chunk);
+        return JSON.parse(text) as { counted: Record<string, number>; wrong: string[] };
+      }),
+    );
+    expect(reports.flatMap(({ wrong }) => wrong)).toEqual([]);
+    for (const name of names) {
+      const [count] = (await readFile(join(counters, name), 'utf8')).split(' ');
+      expect(Number(count)).toBe(reports.reduce((sum, { counted }) => sum + (counted[name] ?? 0), 0));
+    }
+    await rm(counters, { recursive: true });
   }, 60_000);
 
   it.each([
