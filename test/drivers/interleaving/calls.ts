@@ -2,7 +2,18 @@
 import type { ReadReply, ShapeRegistry, TokenState } from '../../../lib/drivers/cache-driver.interface.js';
 import type { Backend } from './world.js';
 
-const OF_DRIVER = ['read', 'pin', 'write', 'pend', 'settle', 'expire', 'lease', 'unlease', 'delete'] as const;
+const OF_DRIVER = [
+  'read',
+  'pin',
+  'write',
+  'pend',
+  'settle',
+  'expire',
+  'lease',
+  'unlease',
+  'delete',
+  'registries',
+] as const;
 const OF_BACKEND = ['evictToken', 'evictRegistry', 'evictLease', 'expireMarks'] as const;
 export type Method = (typeof OF_DRIVER)[number] | (typeof OF_BACKEND)[number];
 type Methods = Record<Method, (...args: readonly unknown[]) => Promise<unknown>>;
@@ -67,7 +78,7 @@ export function replyOf(method: Method, text: string): unknown {
     return { entry: entry === null ? undefined : Buffer.from(entry), states: statesOf(states) };
   }
   if (method === 'pin') return statesOf(parsed as (string | null)[]);
-  if (method !== 'pend' && method !== 'expire') return parsed;
+  if (method !== 'pend' && method !== 'expire' && method !== 'registries') return parsed;
   return parsed === null ? undefined : new Map(parsed as [string, ShapeRegistry][]);
 }
 

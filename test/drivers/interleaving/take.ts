@@ -1,6 +1,6 @@
 import { HARD_LENGTH, type Stamp } from '../../../lib/core/stamp.js';
 import { EVERYTHING, tableToken } from '../../../lib/core/token.js';
-import type { CacheDriver, TokenState } from '../../../lib/drivers/cache-driver.interface.js';
+import type { CacheDriver, ShapeRegistry, TokenState } from '../../../lib/drivers/cache-driver.interface.js';
 import {
   ALL_SHAPES,
   type Backend,
@@ -51,13 +51,14 @@ async function write(
         ttl: MARK_TTL,
       });
       if (differs !== undefined) {
-        writer.version = differs.get(TABLE)?.version ?? '';
-        writer.shapes = [...(differs.get(TABLE)?.shapes ?? [])].sort();
+        learn(writer, differs.get(TABLE));
         return;
       }
       for (const place of [TABLE, ...writer.tokens]) (world.marks[place] ??= []).push(index);
     }
     writer.pc = 'pended';
+  } else if (action === 'learn') {
+    learn(writer, (await backend.driver.registries([TABLE])).get(TABLE));
   } else if (action === 'commit') {
     writer.wrote = ++world.db;
     writer.pc = 'committed';
@@ -73,6 +74,11 @@ async function write(
     for (const place of Object.keys(world.marks)) unmark(world, place, index);
     writer.pc = 'done';
   }
+}
+
+function learn(writer: Writer, registry: ShapeRegistry | undefined): void {
+  writer.version = registry?.version ?? '';
+  writer.shapes = [...(registry?.shapes ?? [])].sort();
 }
 
 function unmark(world: World, place: string, index: number): void {

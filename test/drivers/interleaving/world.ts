@@ -65,6 +65,8 @@ export interface Scenario {
   readonly leases?: boolean;
   /** Marks may run out though nobody has crashed: a commit takes too long. */
   readonly slow?: boolean;
+  /** A writer may look at the registry some time before it pends, as a process does that has written before. */
+  readonly learn?: boolean;
   readonly broken?: Broken;
 }
 
@@ -125,6 +127,7 @@ export function steps(world: World, scenario: Scenario): string[] {
   const found: string[] = [];
   world.writers.forEach((writer, i) => {
     if (writer.pc === 'idle') found.push(`w${i} pend`);
+    if (writer.pc === 'idle' && scenario.learn && writer.version === '') found.push(`w${i} learn`);
     if (writer.pc === 'pended') found.push(`w${i} commit`, `w${i} crash`);
     if (writer.pc === 'committed') found.push(`w${i} settle`);
     // The bound of DESIGN §6: a mark that was lost before the commit, and then a crash before settle.
