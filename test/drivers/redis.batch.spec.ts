@@ -7,26 +7,43 @@ import { dropPrefix, redisUrl, uniquePrefix } from '../support/redis.js';
 
 class Socket {
   corked = 0;
+  /** Commands in each write. */
+  readonly writes: number[] = [];
+  #held = 0;
+
   cork(): void {
     this.corked++;
   }
+
   uncork(): void {
     this.corked--;
+    if (this.#held > 0) this.writes.push(this.#held);
+    this.#held = 0;
+  }
+
+  write(): void {
+    if (this.corked > 0) this.#held++;
+    else this.writes.push(1);
   }
 }
 
 describe('batched writes', () => {
-  it('cork a socket once until the turn ends', async () => {
+  it('send the first command of a turn at once, and the others by sixteen', async () => {
     const batch = new WriteBatch();
     const socket = new Socket();
-    batch.open(socket);
-    batch.open(socket);
-    expect(socket.corked).toBe(1);
-    await Promise.resolve().then(() => batch.open(socket));
+    const send = (): void => {
+      batch.open(socket);
+      socket.write();
+    };
+    send();
+    expect(socket.writes).toEqual([1]);
+    for (let i = 0; i < 20; i++) send();
+    await Promise.resolve().then(send);
+    expect(socket.writes).toEqual([1, 16]);
     await setImmediate();
-    expect(socket.corked).toBe(0);
-    batch.open(socket);
-    expect(socket.corked).toBe(1);
+    expect(socket.writes).toEqual([1, 16, 5]);
+    send();
+    expect(socket.writes).toEqual([1, 16, 5, 1]);
     await setImmediate();
     expect(socket.corked).toBe(0);
   });
@@ -34,7 +51,7 @@ describe('batched writes', () => {
   it('leave no socket corked when the client changes sockets within the turn', async () => {
     const batch = new WriteBatch();
     const [old, next] = [new Socket(), new Socket()];
-    for (const socket of [old, next, old, next]) batch.open(socket);
+    for (const socket of [old, old, next, next, old, old, next, next]) batch.open(socket);
     await setImmediate();
     expect([old.corked, next.corked]).toEqual([0, 0]);
   });
@@ -43,7 +60,7 @@ describe('batched writes', () => {
     expect(() => new WriteBatch().open(undefined)).not.toThrow();
   });
 
-  it('send what is asked for together in one write, in order, with what the application sends', async () => {
+  it('send what follows the first in one write, in order, with what the application sends', async () => {
     const client = new Redis(redisUrl());
     const prefix = uniquePrefix();
     const driver = await RedisDriver.create({ redis: client, prefix });
@@ -58,11 +75,18 @@ describe('batched writes', () => {
         writes.push(chunks.map(({ chunk }) => String(chunk)).join('')),
         several(chunks, done)
       );
-      const replies = [driver.read('a', ['x']), client.echo('between'), driver.read('b', ['x'])];
+      const reads = ['a', 'b', 'c'].map((key) => `${prefix}e:${key}`);
+      const replies = [
+        driver.read('a', ['x']),
+        driver.read('b', ['x']),
+        client.echo('between'),
+        driver.read('c', ['x']),
+      ];
       await Promise.all(replies);
-      expect(writes).toHaveLength(1);
-      const order = [`${prefix}e:a`, 'between', `${prefix}e:b`].map((text) => writes[0]?.indexOf(text));
-      expect(order).toEqual([...order].sort((a, b) => Number(a) - Number(b)));
+      expect(writes).toHaveLength(2);
+      const sent = writes.join('');
+      const order = [reads[0], reads[1], 'between', reads[2]].map((text) => sent.indexOf(text as string));
+      expect(order).toEqual([...order].sort((a, b) => a - b));
       expect(order).not.toContain(-1);
     } finally {
       await dropPrefix(client, prefix);
