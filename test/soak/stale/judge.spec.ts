@@ -86,7 +86,8 @@ describe('a commit that could not be announced', () => {
     const outages = new Outages();
     const from = hostTime();
     await outages.during(async () => {
-      while (hostTime() < from + 5);
+      const began = hostTime();
+      while (hostTime() < began + 5);
     });
     const to = hostTime();
     const lost = outages.after(from - 10, 100) - (from - 10) - 100;
