@@ -84,7 +84,7 @@ export class LockService {
    * @throws the reason of `signal`, when that aborts
    */
   acquire(names: LockNames, options?: LockOptions): Promise<LockHandle> {
-    return this.attempt(names, options, this.usual, (...refusal) => this.refuse(...refusal));
+    return this.attempt(names, options, this.usual, this.refuse);
   }
 
   /**
@@ -183,12 +183,12 @@ export class LockService {
     return refused(names, now - since, turn);
   }
 
-  private refuse(names: readonly string[], waited: number, { retryAfter }: LockBusy): never {
+  private readonly refuse = (names: readonly string[], waited: number, { retryAfter }: LockBusy): never => {
     const hint = this.context.isInside(names)
       ? 'The call holds it itself: see the option reentrant'
       : undefined;
     throw new LockBusyError(names, waited, retryAfter, hint);
-  }
+  };
 
   private requestOf(names: readonly string[], options: ResolvedLockOptions): LockRequest {
     const { mode, limit, ttl, label } = options;

@@ -1,11 +1,7 @@
 import type { DataSource, EntityManager, EntityTarget, ObjectLiteral, QueryRunner } from 'typeorm';
-import type { Cache } from '../core/cache.js';
 import type { CacheContext } from '../core/cache-context.js';
-import type { Instrumentation } from '../core/instrumentation.js';
-import type { OutboxSettings } from '../core/outbox.js';
 import type { Serializer } from '../core/serializer.js';
 import { AmbientTransaction } from '../invalidation/ambient-transaction.js';
-import type { Invalidator } from '../invalidation/invalidator.js';
 import { SqlAnalyser } from '../sql/index.js';
 import { cachedSelectBuilder, loadGraph } from './cached-select.js';
 import { TypeOrmCatalog, dialectOf } from './catalog.js';
@@ -13,38 +9,27 @@ import { EntityCodec } from './codec/entity-codec.js';
 import { schemaFingerprint } from './codec/schema-fingerprint.js';
 import { FIND_METHODS, findOptions, FrontDoor, isSingle, type FindMethod } from './front-door.js';
 import { broadcastLoad } from './graph-plan.js';
-import type { ConnectionContext } from './connection-context.js';
 import type { ObservedConnection } from './connection.js';
 import { connectionOf, RunnerObserver } from './observe-runner.js';
-import { ForeignKeys } from './foreign-keys.js';
-import { defaultIsolation } from './isolation.js';
-import { createLockScope } from './mutex.js';
-import { openOutbox } from './outbox/open-outbox.js';
+import {
+  type ConnectionServices,
+  openConnectionContext,
+  type OpenedConnectionContext,
+} from './open-connection-context.js';
 import type { Outbox } from './outbox/outbox.js';
-import { LateColumns } from './late-columns.js';
 import type { Profiles } from './profiles.js';
 import { ReadDoor } from './read-door.js';
 import { rowOutdater } from './row-outdater.js';
 import { rowsCodec } from './rows-codec.js';
-import { RowImages } from './row-images.js';
-import { RowReads } from './row-reads.js';
-import { UpsertImages } from './upsert-images.js';
 import type { VersioningSettings } from '../versioning/version-policy.js';
 import { VersionGuard } from './versioning/version-guard.js';
-import { WriteObserver } from './write-observer.js';
 
-export interface ObserveServices {
-  readonly cache: Cache;
-  readonly context: CacheContext;
-  readonly invalidator: Invalidator;
+export interface ObserveServices extends ConnectionServices {
   readonly serializer: Serializer;
   readonly profiles: Profiles;
   /** `undefined`: writes are not guarded. */
   readonly versioning: VersioningSettings | undefined;
   readonly warn: (message: string) => void;
-  readonly instrumentation: Instrumentation;
-  /** Where changes are kept in the database itself until they are delivered. */
-  readonly outbox?: OutboxSettings | undefined;
 }
 
 /** EntityManager methods whose own reads feed a diff or fill in what was written (law 8). */
@@ -52,8 +37,8 @@ const PERSISTING = ['save', 'remove', 'softRemove', 'recover', 'preload'] as con
 
 /**
  * One DataSource with doors in it: its query builders read through the cache, its connections are observed. What is
- * replaced are own properties of this instance, and its builders, runners and managers get prototypes of ours above
- * TypeORM's: other DataSources and TypeORM's own prototypes stay as they are, and `detach` takes the doors out again.
+ * replaced are own properties of this instance and of its runners, and its builders and managers get prototypes of ours
+ * above TypeORM's: other DataSources and TypeORM's own prototypes stay as they are, and `detach` takes the doors out again.
  */
 export class ObservedDataSource {
   readonly door: ReadDoor;
@@ -70,7 +55,7 @@ export class ObservedDataSource {
     readonly name: string,
     readonly catalog: TypeOrmCatalog,
     private readonly services: ObserveServices,
-    private readonly connectionContext: ConnectionContext & { readonly outbox: Outbox | undefined },
+    private readonly connectionContext: OpenedConnectionContext,
     analyser: SqlAnalyser,
   ) {
     this.runners = new RunnerObserver(connectionContext);
@@ -105,7 +90,7 @@ export class ObservedDataSource {
     if (!dialect) return undefined;
     const catalog = new TypeOrmCatalog(dataSource, dialect, name);
     const analyser = new SqlAnalyser(catalog);
-    const context = await connectionContext(dataSource, catalog, analyser, services);
+    const context = await openConnectionContext(dataSource, catalog, analyser, services);
     const observed = new ObservedDataSource(dataSource, name, catalog, services, context, analyser);
     observed.install();
     await observed.versions?.install();
@@ -269,36 +254,4 @@ async function inAmbient<T>(
     // The COMMIT follows, with what is known now.
     ambient.end();
   }
-}
-
-async function connectionContext(
-  dataSource: DataSource,
-  catalog: TypeOrmCatalog,
-  analyser: SqlAnalyser,
-  services: ObserveServices,
-): Promise<ConnectionContext & { readonly outbox: Outbox | undefined }> {
-  const { invalidator, context, cache, instrumentation } = services;
-  const { dialect } = catalog;
-  const reads = new RowReads(dialect);
-  const images = new RowImages(reads, dialect);
-  const foreignKeys = new ForeignKeys(dataSource, catalog, invalidator.registries, reads, dialect);
-  const upserts = new UpsertImages(reads, foreignKeys, dialect);
-  const writes = new WriteObserver(catalog, invalidator, images, upserts, foreignKeys);
-  const parts = { dataSource, catalog, writes, invalidator, instrumentation };
-  return {
-    dialect,
-    analyser,
-    invalidator,
-    writes,
-    late: new LateColumns(catalog, invalidator.registries, reads, dialect),
-    outbox: services.outbox && (await openOutbox(services.outbox, parts)),
-    context,
-    cache,
-    catalog,
-    defaultIsolation: await defaultIsolation(dataSource, dialect),
-    sessions: new WeakMap(),
-    locks: createLockScope(() =>
-      dataSource.subscribers.some((each) => 'beforeQuery' in each || 'afterQuery' in each),
-    ),
-  };
 }
