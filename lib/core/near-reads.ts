@@ -20,8 +20,8 @@ export class NearReads {
   /**
    * The value of an entry that is known to be fresh, as far as this process has heard.
    *
-   * Not to be asked inside a load. Its stamps are pinned, and the invalidation that made them may not have been heard of yet: what
-   * is read here would be older than they are, and be stored as if it were not.
+   * Not to be asked inside a load. Its stamps are pinned, and the invalidation that made them may not have been heard of
+   * yet: what is read here would be older than they are, and be stored as if it were not.
    */
   now<T>(key: string, lookup: Peek<T>): Promise<T> | undefined {
     const entry = this.entries?.get(key);

@@ -3,11 +3,12 @@ import type { LockLease, LockRequest } from '../lock-driver.interface.js';
 /** Names that are remembered at most; of those that nobody ever releases. */
 const MOST = 10_000;
 
-interface Taker {
+/** Somebody who asks for a name, or has it. */
+export interface Taker {
   readonly owner: string;
   /** There is no reply yet. */
   isAsking: boolean;
-  /** Those who asked meanwhile. */
+  /** For those who asked meanwhile. */
   later: Promise<void> | undefined;
   tellLater: (() => void) | undefined;
 }
@@ -19,22 +20,23 @@ interface Taker {
 export class IdleNames {
   readonly #takers = new Map<string, Taker>();
 
-  /** @returns whether the names may be asked for like that: it is one, exclusively, that nobody here is at */
-  begin({ names, mode, owner }: LockRequest): boolean {
+  /** @returns `undefined` unless the names may be asked for like that: it is one, exclusively, that nobody here is at */
+  begin({ names, mode, owner }: LockRequest): Taker | undefined {
     const [name = ''] = names;
-    if (names.length > 1 || mode !== 'exclusive' || this.#takers.has(name)) return false;
+    if (names.length > 1 || mode !== 'exclusive' || this.#takers.has(name)) return undefined;
     if (this.#takers.size >= MOST) this.#takers.clear();
-    this.#takers.set(name, { owner, isAsking: true, later: undefined, tellLater: undefined });
-    return true;
+    const taker = { owner, isAsking: true, later: undefined, tellLater: undefined };
+    this.#takers.set(name, taker);
+    return taker;
   }
 
-  /** There is a reply, or there will be none. To be called when, if it was refused, it has asked to stand in line. */
-  answered({ names, owner }: LockRequest, isGranted: boolean): void {
-    const [name = ''] = names;
-    const taker = this.#takers.get(name);
-    if (taker?.owner !== owner) return;
+  /**
+   * There is a reply, or there will be none. To be called when, if it was refused, it has asked to stand in line.
+   * @param taker told by itself, because it may have been forgotten meanwhile, and others wait for it
+   */
+  answered(taker: Taker, request: LockRequest, isGranted: boolean): void {
     taker.isAsking = false;
-    if (!isGranted) this.#takers.delete(name);
+    if (!isGranted) this.end(request);
     taker.tellLater?.();
   }
 

@@ -17,7 +17,7 @@ import type {
   ReleaseOutcome,
   RenewOutcome,
 } from '../lock-driver.interface.js';
-import { IdleNames } from './redis.idle-names.js';
+import { IdleNames, type Taker } from './redis.idle-names.js';
 import {
   type AcquireGrant,
   acquireIdleScript,
@@ -112,12 +112,13 @@ export class RedisLockDriver implements LockDriver {
 
   /** @internal As `acquire`, with a token that is not less than `floor`; also of an owner that has the names already. */
   async acquireFrom(request: LockRequest, floor: number): Promise<LockGrant | LockBusy> {
-    if (floor === 0 && this.#mayBeIdle(request)) {
+    const taker = floor === 0 ? this.#beginIdle(request) : undefined;
+    if (taker) {
       let fencingToken: number | undefined;
       try {
         fencingToken = await this.#run(acquireIdleScript, request);
       } finally {
-        this.#idle.answered(request, fencingToken !== 0);
+        this.#idle.answered(taker, request, fencingToken !== 0);
       }
       if (fencingToken > 0) return { granted: true, fencingToken };
     }
@@ -130,19 +131,19 @@ export class RedisLockDriver implements LockDriver {
   acquireInTurn(request: LockRequest, { wait, signal }: LockPatience): Promise<LockTurn | LockBusy> {
     const since = this.clock.monotonic();
     const deadline = since + wait;
-    if (!signal?.aborted && this.#mayBeIdle(request)) {
-      return this.#askIdle(request, since, deadline, signal);
-    }
+    const taker = signal?.aborted ? undefined : this.#beginIdle(request);
+    if (taker) return this.#askIdle(taker, request, since, deadline, signal);
     const come = (): Promise<LockTurn | LockBusy> => this.#comeInTurn(request, deadline, signal);
     const turn = this.#idle.turnOf(request.names);
     return turn ? this.#whileWaiting(turn, deadline, signal).then(come) : come();
   }
 
-  #mayBeIdle(request: LockRequest): boolean {
-    return !this.#waiters.isWaitedFor(request.names) && this.#idle.begin(request);
+  #beginIdle(request: LockRequest): Taker | undefined {
+    return this.#waiters.isWaitedFor(request.names) ? undefined : this.#idle.begin(request);
   }
 
   async #askIdle(
+    taker: Taker,
     request: LockRequest,
     since: number,
     deadline: number,
@@ -155,7 +156,7 @@ export class RedisLockDriver implements LockDriver {
       fencingToken = await this.#whileWaiting(attempt, deadline, signal);
       if (fencingToken === 0) inTurn = this.#comeInTurn(request, deadline, signal);
     } finally {
-      this.#idle.answered(request, fencingToken !== 0);
+      this.#idle.answered(taker, request, fencingToken !== 0);
     }
     if (inTurn) return inTurn;
     if (fencingToken === undefined) return this.#giveUp(request, undefined, signal);
@@ -190,8 +191,8 @@ export class RedisLockDriver implements LockDriver {
   release(lease: LockLease): Promise<ReleaseOutcome> {
     const isUnwanted = this.#idle.end(lease) && !this.#waiters.isWaitedFor(lease.names);
     if (!isUnwanted) return this.#handOver(lease);
-    return this.#run(releaseUnwantedScript, lease).then((isDone) =>
-      isDone ? 'released' : this.#handOver(lease),
+    return this.#run(releaseUnwantedScript, lease).then((done) =>
+      done ? 'released' : this.#handOver(lease),
     );
   }
 
