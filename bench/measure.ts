@@ -12,6 +12,8 @@ export interface Pace {
 }
 
 export const FULL: Pace = { rounds: 31, slice: 40, warmUp: 300 };
+/** Rounds that give one 99th percentile. */
+const ROUNDS_FOR_TAIL = 5;
 /** Enough to count, not to time. */
 export const SMOKE: Pace = { rounds: 2, slice: 0, warmUp: 0 };
 
@@ -51,8 +53,8 @@ export async function measure(
 
 class Run {
   readonly micros: number[] = [];
-  /** Of cases that are sampled. */
-  readonly tails: number[] = [];
+  /** Of cases that are sampled: milliseconds, round by round. */
+  private readonly samples: (readonly number[])[] = [];
   private readonly processor: number[] = [];
   private turn = 0;
   private operations = 0;
@@ -88,7 +90,7 @@ class Run {
     if (this.subject.sample) {
       const times = await this.subject.sample(this.turn++);
       this.micros.push(percentile(times, 0.5) * 1000);
-      this.tails.push(percentile(times, 0.99) * 1000);
+      this.samples.push(times);
     } else {
       this.micros.push(((await this.operate(this.operations)) * 1000) / this.operations);
     }
@@ -119,8 +121,18 @@ class Run {
       counts: this.counts(),
     };
     const rows = [{ ...parts, name, ...compared(this, all, (run) => run.micros) }];
-    if (this.tails.length === 0) return rows;
-    return [...rows, { ...parts, name: `${name}, p99`, ...compared(this, all, (run) => run.tails) }];
+    if (this.samples.length === 0) return rows;
+    return [...rows, { ...parts, name: `${name}, p99`, ...compared(this, all, (run) => run.tails()) }];
+  }
+
+  /** A 99th percentile takes hundreds of times: those of a few rounds together. In microseconds. */
+  private tails(): number[] {
+    const groups = Math.max(1, Math.floor(this.samples.length / ROUNDS_FOR_TAIL));
+    return Array.from({ length: groups }, (_, group) => {
+      const from = group * ROUNDS_FOR_TAIL;
+      const to = group === groups - 1 ? undefined : from + ROUNDS_FOR_TAIL;
+      return percentile(this.samples.slice(from, to).flat(), 0.99) * 1000;
+    });
   }
 
   private counts(): Counts | undefined {
