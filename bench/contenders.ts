@@ -4,6 +4,7 @@ import { Mutex } from 'redis-semaphore';
 import { systemClock, systemScheduler } from '../lib/core/clock.js';
 import { acquireIdleScript } from '../lib/locks/drivers/redis.lock-acquire.js';
 import { RedisLockDriver } from '../lib/locks/drivers/redis.lock-driver.js';
+import { storedFor } from '../lib/locks/drivers/redis.lock-layout.js';
 import { releaseUnwantedScript } from '../lib/locks/drivers/redis.lock-lease-scripts.js';
 import { NO_LOCKABLE_ENTITIES, NO_TRANSACTIONS } from '../lib/locks/lock.ports.js';
 import { LockService } from '../lib/locks/lock.service.js';
@@ -135,7 +136,8 @@ export async function lockScripts(url: string): Promise<Contender> {
       } as const;
       const granted = await client.evalsha(take.sha, 1, key, ...take.args(request));
       if (granted === null) throw new Error(`${name} was not free`);
-      return () => client.evalsha(letGo.sha, 1, key, request.owner);
+      const stored = storedFor(request, Number(granted));
+      return () => client.evalsha(letGo.sha, 1, key, stored);
     },
     close: async () => client.disconnect(),
   };

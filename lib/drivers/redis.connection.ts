@@ -1,31 +1,6 @@
 import { CacheOpsConfigError, CacheOpsError } from '../cacheops.errors.js';
-import type { Corkable } from './redis.batch.js';
-
-export type RedisArgument = string | number | Buffer;
-
-/** What the driver needs of an ioredis client, version 5 or 6: `Redis`, `Cluster`, or anything that looks like it. */
-export interface RedisClient {
-  readonly status: string;
-  readonly isCluster?: boolean;
-  /** The socket; a Cluster has several and shows none. */
-  readonly stream?: Corkable;
-  mgetBuffer(keys: string[]): Promise<(Buffer | null)[]>;
-  evalsha(sha: string, keyCount: number, ...args: RedisArgument[]): Promise<unknown>;
-  eval(source: string, keyCount: number, ...args: RedisArgument[]): Promise<unknown>;
-  unlink(keys: string[]): Promise<number>;
-  info(): Promise<string>;
-  on(event: 'ready' | 'close', listener: () => void): unknown;
-  off(event: 'ready' | 'close', listener: () => void): unknown;
-  /** ioredis puts `keyPrefix` before keys, and not before channels. */
-  readonly options?: { readonly keyPrefix?: string };
-  /**
-   * Another connection to the same server. Needed for what listens to the server (near cache, waiting). That of a
-   * Cluster has other parameters, and is not called.
-   */
-  readonly duplicate?: (...override: never) => object;
-  /** Of a Cluster: its nodes, which are clients themselves. */
-  nodes?(role: 'master'): readonly { duplicate(override: object): object }[];
-}
+import type { RedisClient } from './redis.client.js';
+import { takesPlainCommands } from './redis.plain-command.js';
 
 /** A connection that only listens. */
 export interface RedisSubscriber {
@@ -52,6 +27,8 @@ export type RedisOption = string | RedisClient | RedisConnectionOptions | Readon
 
 export interface RedisConnection {
   readonly client: RedisClient;
+  /** Sends a command that was made here; `undefined`: the client has to make its commands itself. */
+  readonly sendPlain: ((command: object) => void) | undefined;
   /**
    * Replaces a connection on which the server was found silent twice in a row; TCP alone would take minutes. Nothing
    * for a client of the application, and while a connection is being made anyway.
@@ -92,8 +69,13 @@ const FAIL_FAST = {
  */
 export async function connectRedis(option: RedisOption): Promise<RedisConnection> {
   if (isClient(option)) {
-    const subscriber = (): RedisSubscriber => subscriberOf(option);
-    return { client: option, subscriber, reconnect: () => undefined, close: async () => undefined };
+    return {
+      client: option,
+      sendPlain: await plainSender(option),
+      subscriber: () => subscriberOf(option),
+      reconnect: () => undefined,
+      close: async () => undefined,
+    };
   }
   if (typeof option !== 'string' && (typeof option !== 'object' || option === null)) {
     throw new CacheOpsConfigError('redis', 'a URL, ioredis options or an ioredis client', option);
@@ -111,6 +93,7 @@ export async function connectRedis(option: RedisOption): Promise<RedisConnection
   client.on('ready', heard).on('close', heard);
   return {
     client,
+    sendPlain: await plainSender(client),
     subscriber: () => subscriberOf(client),
     reconnect: () => {
       if (client.status !== 'ready' && client.status !== 'connect') return;
@@ -174,6 +157,13 @@ async function ended(client: {
   const end = new Promise<void>((resolve) => client.once('end', resolve));
   client.disconnect();
   if (isConnected) await atMost(end, CONNECT_TIMEOUT);
+}
+
+async function plainSender(client: RedisClient): Promise<RedisConnection['sendPlain']> {
+  // An application's client may be of another package.
+  const ioredis = await import('ioredis').catch(() => undefined);
+  if (!ioredis || !takesPlainCommands(client, ioredis)) return undefined;
+  return (command) => void client.sendCommand(command);
 }
 
 async function loadIoredis() {

@@ -15,15 +15,11 @@ import type {
 } from './cache-driver.interface.js';
 import type { BusSource, BusListener, BusOptions, InvalidationBus } from './bus.interface.js';
 import type { ConnectedDriver, ConnectionEvent } from './connected-driver.interface.js';
-import { WriteBatch } from './redis.batch.js';
 import { RedisBus } from './redis.bus.js';
 import { BUS_KEY, helloScript } from './redis.bus.scripts.js';
-import {
-  connectRedis,
-  type RedisClient,
-  type RedisConnection,
-  type RedisOption,
-} from './redis.connection.js';
+import { RedisCalls } from './redis.calls.js';
+import type { RedisClient } from './redis.client.js';
+import { connectRedis, type RedisConnection, type RedisOption } from './redis.connection.js';
 import {
   expireScript,
   pendScript,
@@ -33,7 +29,6 @@ import {
 } from './redis.invalidation-scripts.js';
 import { headsScript, scanScript } from './redis.list-scripts.js';
 import { leaseScript, unleaseScript } from './redis.lease-scripts.js';
-import { type RedisScript, runScript } from './redis.script.js';
 import { entryKey, stampKey } from './redis.script-parts.js';
 import { pinScript, registriesScript, writeScript } from './redis.scripts.js';
 
@@ -52,12 +47,12 @@ const EXCLAMATION = 0x21;
 export class RedisDriver implements ConnectedDriver, BusSource {
   readonly capabilities = { shared: true };
   readonly listing: EntryListing = {
-    scan: (cursor) => this.#run(scanScript, cursor),
-    heads: (keys, token) => this.#run(headsScript, { keys, token }),
+    scan: (cursor) => this.#calls.run(scanScript, cursor),
+    heads: (keys, token) => this.#calls.run(headsScript, { keys, token }),
   };
   readonly #client: RedisClient;
   readonly #prefix: string;
-  readonly #batch = new WriteBatch();
+  readonly #calls: RedisCalls;
 
   private constructor(
     private readonly connection: RedisConnection,
@@ -65,6 +60,7 @@ export class RedisDriver implements ConnectedDriver, BusSource {
   ) {
     this.#client = connection.client;
     this.#prefix = prefix;
+    this.#calls = new RedisCalls(connection, prefix);
   }
 
   /**
@@ -81,10 +77,9 @@ export class RedisDriver implements ConnectedDriver, BusSource {
 
   async read(key: string, tokens: readonly Token[]): Promise<ReadReply> {
     const keys = new Array<string>(tokens.length + 1);
-    keys[0] = this.#prefix + entryKey(key);
-    for (let i = 0; i < tokens.length; i++) keys[i + 1] = this.#prefix + stampKey(tokens[i] as Token);
-    this.#batch.open(this.#client.stream);
-    const values = await this.#client.mgetBuffer(keys);
+    keys[0] = entryKey(key);
+    for (let i = 0; i < tokens.length; i++) keys[i + 1] = stampKey(tokens[i] as Token);
+    const values = await this.#calls.mget(keys);
     const states = new Array<TokenState>(tokens.length);
     for (let i = 0; i < states.length; i++) states[i] = stateOf(values[i + 1]);
     return { entry: values[0] ?? undefined, states };
@@ -92,47 +87,46 @@ export class RedisDriver implements ConnectedDriver, BusSource {
 
   async states(tokens: readonly Token[]): Promise<readonly TokenState[]> {
     if (tokens.length === 0) return [];
-    this.#batch.open(this.#client.stream);
-    const values = await this.#client.mgetBuffer(tokens.map((token) => this.#prefix + stampKey(token)));
+    const values = await this.#calls.mget(tokens.map(stampKey));
     return values.map(stateOf);
   }
 
   async pin(request: PinRequest): Promise<readonly TokenState[]> {
     if (request.tokens.length === 0 && request.shapes.length === 0) return [];
-    return this.#run(pinScript, request);
+    return this.#calls.run(pinScript, request);
   }
 
   write(request: WriteRequest): Promise<boolean> {
-    return this.#run(writeScript, request);
+    return this.#calls.run(writeScript, request);
   }
 
   async pend(request: PendRequest): Promise<ReadonlyMap<string, ShapeRegistry> | undefined> {
     if (request.tokens.length === 0 && request.registries.size === 0) return undefined;
-    return this.#run(pendScript, request);
+    return this.#calls.run(pendScript, request);
   }
 
   async settle(request: SettleRequest): Promise<void> {
-    if (request.tokens.length > 0 || request.tables.length > 0) await this.#run(settleScript, request);
+    if (request.tokens.length > 0 || request.tables.length > 0) await this.#calls.run(settleScript, request);
   }
 
   async restamp(tokens: readonly Token[]): Promise<void> {
-    if (tokens.length > 0) await this.#run(restampScript, tokens);
+    if (tokens.length > 0) await this.#calls.run(restampScript, tokens);
   }
 
   async expire(request: ExpireRequest): Promise<ReadonlyMap<string, ShapeRegistry> | undefined> {
-    return request.tokens.length === 0 ? undefined : this.#run(expireScript, request);
+    return request.tokens.length === 0 ? undefined : this.#calls.run(expireScript, request);
   }
 
   lease(request: LeaseRequest & { readonly ttl: number }): Promise<number> {
-    return this.#run(leaseScript, request);
+    return this.#calls.run(leaseScript, request);
   }
 
   unlease(request: LeaseRequest): Promise<void> {
-    return this.#run(unleaseScript, request);
+    return this.#calls.run(unleaseScript, request);
   }
 
   async registries(tables: readonly string[]): Promise<ReadonlyMap<string, ShapeRegistry>> {
-    return tables.length === 0 ? new Map() : this.#run(registriesScript, tables);
+    return tables.length === 0 ? new Map() : this.#calls.run(registriesScript, tables);
   }
 
   async delete(keys: readonly string[]): Promise<number> {
@@ -152,7 +146,7 @@ export class RedisDriver implements ConnectedDriver, BusSource {
   }
 
   async verify(): Promise<void> {
-    await this.#run(verifyScript, { identity: identityOf(await this.#info()), token: EVERYTHING });
+    await this.#calls.run(verifyScript, { identity: identityOf(await this.#info()), token: EVERYTHING });
   }
 
   reconnect(): void {
@@ -169,8 +163,8 @@ export class RedisDriver implements ConnectedDriver, BusSource {
       {
         channel: `${this.#client.options?.keyPrefix ?? ''}${this.#prefix}${BUS_KEY}`,
         connect: () => this.connection.subscriber(),
-        last: async () => (await this.#client.mgetBuffer([this.#prefix + BUS_KEY]))[0]?.toString('latin1'),
-        hello: (id) => this.#run(helloScript, id),
+        last: async () => (await this.#calls.mget([BUS_KEY]))[0]?.toString('latin1'),
+        hello: (id) => this.#calls.run(helloScript, id),
       },
       listener,
       { maxLag, clock: systemClock },
@@ -189,11 +183,6 @@ export class RedisDriver implements ConnectedDriver, BusSource {
       if (error instanceof Error && /^(NOPERM|ERR unknown command)/.test(error.message)) return '';
       throw error;
     }
-  }
-
-  #run<Request, Reply>(script: RedisScript<Request, Reply>, request: Request): Promise<Reply> {
-    this.#batch.open(this.#client.stream);
-    return runScript(this.#client, script, request, this.#prefix);
   }
 }
 

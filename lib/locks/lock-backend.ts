@@ -134,14 +134,15 @@ export class LockBackend {
     return this.settings.clock.monotonic() < validUntil - driftOf(ttl);
   }
 
-  async #call<T>(operation: LockOperation, run: (opened: Opened) => Promise<T>): Promise<T> {
-    try {
-      const opened = this.#opened ?? (await this.#open());
-      return await within(this.#timeouts, this.settings.timeout, run(opened));
-    } catch (error) {
+  #call<T>(operation: LockOperation, run: (opened: Opened) => Promise<T>): Promise<T> {
+    const failed = (error: unknown): CacheOpsError => {
       this.#failed(operation, error);
-      throw asDriverError(error);
-    }
+      return asDriverError(error);
+    };
+    const call = (opened: Opened): Promise<T> =>
+      within(this.#timeouts, this.settings.timeout, run(opened), failed);
+    if (this.#opened) return call(this.#opened);
+    return this.#open().then(call, (error: unknown) => Promise.reject(failed(error)));
   }
 
   /** Whether the last attempt was granted is not known. */

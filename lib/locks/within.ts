@@ -4,13 +4,19 @@ import type { Timeout, Timeouts } from './timeouts.js';
 
 /**
  * The result of `work`, if it comes within `ms`. What comes later is dropped, errors included.
- * @throws CacheOpsError `DRIVER` when it does not
+ * @param failed makes the error to reject with: of that of `work`, or of a CacheOpsError `DRIVER` when it takes too long
  */
-export const within = <T>(timeouts: Timeouts, ms: number, work: Promise<T>): Promise<T> =>
+export const within = <T>(
+  timeouts: Timeouts,
+  ms: number,
+  work: Promise<T>,
+  failed: (error: unknown) => Error = (error) => error as Error,
+): Promise<T> =>
   new Promise((resolve, reject) => {
+    const fail = (error: unknown): void => reject(failed(error));
     const tooLate = (): void =>
-      reject(new CacheOpsError('DRIVER', `the lock backend did not answer within ${Math.round(ms)} ms`));
-    settle(work, timeouts.set(ms, tooLate), resolve, reject);
+      fail(new CacheOpsError('DRIVER', `the lock backend did not answer within ${Math.round(ms)} ms`));
+    settle(work, timeouts.set(ms, tooLate), resolve, fail);
   });
 
 /**
@@ -25,8 +31,16 @@ export const unlessOver = <T>(
 ): Promise<T | undefined> =>
   new Promise((resolve, reject) => {
     const over = (): void => resolve(undefined);
-    signal?.addEventListener('abort', over);
-    settle(work, timeouts.set(ms, over), resolve, reject, () => signal?.removeEventListener('abort', over));
+    const timeout = timeouts.set(ms, over);
+    if (signal === undefined) return settle(work, timeout, resolve, reject);
+    signal.addEventListener('abort', over);
+    const deaf = <Value>(use: (value: Value) => void) => {
+      return (value: Value): void => {
+        signal.removeEventListener('abort', over);
+        use(value);
+      };
+    };
+    settle(work, timeout, deaf(resolve), deaf(reject));
   });
 
 function settle<T>(
@@ -34,17 +48,14 @@ function settle<T>(
   timeout: Timeout,
   resolve: (value: T) => void,
   reject: (error: Error) => void,
-  stop?: () => void,
 ): void {
   work.then(
     (result) => {
       timeout.cancel();
-      stop?.();
       resolve(result);
     },
     (error: Error) => {
       timeout.cancel();
-      stop?.();
       reject(error);
     },
   );

@@ -28,11 +28,11 @@ class Socket {
 }
 
 describe('batched writes', () => {
-  it('send the first command of a turn at once, and the others by sixteen', async () => {
+  it('send a command at once while the server has nothing to do, and the others by sixteen', async () => {
     const batch = new WriteBatch();
     const socket = new Socket();
     const send = (): void => {
-      batch.open(socket);
+      batch.begin(socket);
       socket.write();
     };
     send();
@@ -43,7 +43,12 @@ describe('batched writes', () => {
     await setImmediate();
     expect(socket.writes).toEqual([1, 16, 5]);
     send();
-    expect(socket.writes).toEqual([1, 16, 5, 1]);
+    send();
+    await setImmediate();
+    expect(socket.writes).toEqual([1, 16, 5, 2]);
+    for (let i = 0; i < 24; i++) batch.end();
+    send();
+    expect(socket.writes).toEqual([1, 16, 5, 2, 1]);
     await setImmediate();
     expect(socket.corked).toBe(0);
   });
@@ -51,13 +56,13 @@ describe('batched writes', () => {
   it('leave no socket corked when the client changes sockets within the turn', async () => {
     const batch = new WriteBatch();
     const [old, next] = [new Socket(), new Socket()];
-    for (const socket of [old, old, next, next, old, old, next, next]) batch.open(socket);
+    for (const socket of [old, old, next, next, old, old, next, next]) batch.begin(socket);
     await setImmediate();
     expect([old.corked, next.corked]).toEqual([0, 0]);
   });
 
   it('do without a socket', () => {
-    expect(() => new WriteBatch().open(undefined)).not.toThrow();
+    expect(() => new WriteBatch().begin(undefined)).not.toThrow();
   });
 
   it('send what follows the first in one write, in order, with what the application sends', async () => {

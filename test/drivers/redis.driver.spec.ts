@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { EVERYTHING, tableToken } from '../../lib/core/token.js';
 import { RedisDriver } from '../../lib/drivers/redis.driver.js';
-import type { RedisClient } from '../../lib/drivers/redis.connection.js';
+import type { RedisClient } from '../../lib/drivers/redis.client.js';
 import { RedisFixture } from './redis-fixture.js';
 
 const redis = new RedisFixture();

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { connectRedis } from '../../lib/drivers/redis.connection.js';
-import { runScript } from '../../lib/drivers/redis.script.js';
+import { RedisCalls } from '../../lib/drivers/redis.calls.js';
 import { RedisLockDriver } from '../../lib/locks/drivers/redis.lock-driver.js';
 import { acquireScript } from '../../lib/locks/drivers/redis.lock-acquire.js';
 import type { LockService } from '../../lib/locks/lock.service.js';
@@ -69,7 +69,7 @@ it('waits for a process that stands still once, for its ttl, however many of its
   const stuck = [request({ ttl: 300 }), request(), request()];
   for (const [i, each] of stuck.entries()) {
     const call = { request: each, wait: 60_000, channel, countsListeners: true, floor: 0 };
-    await runScript(connection.client, acquireScript, call, prefix);
+    await new RedisCalls(connection, prefix).run(acquireScript, call);
     await inLine(driver, i + 1);
   }
   const next = driver.acquireInTurn(request(), { wait: 30_000 });

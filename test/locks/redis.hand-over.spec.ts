@@ -183,3 +183,26 @@ it('lets all of a process ask again when the first of them finds that the line w
   await near.release({ names: ['a'], owner: (await holderOf()) ?? '' });
   expect((await second).granted).toBe(true);
 });
+
+it('keeps the keys of a name for as long as the lease of whoever is handed it, however long that is', async () => {
+  const hours = 3_600_000;
+  const first = request();
+  await near.acquire(first);
+  gate.open();
+  const next = far.acquireInTurn(request({ ttl: 9 * hours }), { wait: 60_000 });
+  await listening(1);
+  await near.release(first);
+  expect((await next).granted).toBe(true);
+  for (const key of ['l', 'h']) expect(await client.pttl(`${prefix}${key}:{:a}`)).toBeGreaterThan(9 * hours);
+});
+
+it('ends the exclusive lease of an owner that asks for a shared one instead', async () => {
+  const writer = request();
+  await near.acquire(writer);
+  // Somebody else has asked, so that the lease is not in its short form any more.
+  await near.acquire(request());
+  const reader = { ...writer, mode: 'shared' } as const;
+  expect((await near.acquire(reader)).granted).toBe(true);
+  expect((await near.acquire(request({ mode: 'shared' }))).granted).toBe(true);
+  expect((await near.inspect('a')).holders.map(({ mode }) => mode)).toEqual(['shared', 'shared']);
+});

@@ -1,16 +1,36 @@
 import type { LockLease, LockRequest } from '../lock-driver.interface.js';
+import { storedFor } from './redis.lock-layout.js';
+import { surelyLasts } from './redis.waiters.js';
 
 /** Names that are remembered at most; of those that nobody ever releases. */
 const MOST = 10_000;
 
 /** Somebody who asks for a name, or has it. */
-export interface Taker {
-  readonly owner: string;
+export class Taker {
   /** There is no reply yet. */
-  isAsking: boolean;
+  isAsking = true;
   /** For those who asked meanwhile. */
   later: Promise<void> | undefined;
   tellLater: (() => void) | undefined;
+  #stored: string | undefined;
+  #lastsUntil = 0;
+
+  constructor(readonly owner: string) {}
+
+  /** @param since monotonic time before it was asked for */
+  has(request: LockRequest, fencingToken: number, since: number): void {
+    this.#stored = storedFor(request, fencingToken);
+    this.#lastsUntil = surelyLasts(since, request.ttl);
+  }
+
+  /**
+   * What is stored for it in the first key, unless somebody came to wait.
+   * @param now monotonic time
+   * @returns `undefined`: unknown, or the lease may be over
+   */
+  storedAt(now: number): string | undefined {
+    return now < this.#lastsUntil ? this.#stored : undefined;
+  }
 }
 
 /**
@@ -25,7 +45,7 @@ export class IdleNames {
     const [name = ''] = names;
     if (names.length > 1 || mode !== 'exclusive' || this.#takers.has(name)) return undefined;
     if (this.#takers.size >= MOST) this.#takers.clear();
-    const taker = { owner, isAsking: true, later: undefined, tellLater: undefined };
+    const taker = new Taker(owner);
     this.#takers.set(name, taker);
     return taker;
   }
@@ -52,10 +72,13 @@ export class IdleNames {
     return taker.later;
   }
 
-  /** @returns whether the names were asked for like that */
-  end({ names, owner }: LockLease): boolean {
+  /** @returns who it was, if the names were asked for like that */
+  end({ names, owner }: LockLease): Taker | undefined {
     const [name = ''] = names;
-    return this.#takers.get(name)?.owner === owner && this.#takers.delete(name);
+    const taker = this.#takers.get(name);
+    if (taker?.owner !== owner) return undefined;
+    this.#takers.delete(name);
+    return taker;
   }
 
   /** Somebody was granted the names by the long script: what is remembered is over. */

@@ -98,6 +98,7 @@ if held or free then
   end
   for _, it in ipairs(names) do
     it.last = token
+    if it.mine and it.mine.mode ~= mode then redis.call('HDEL', it.lock, it.mine.field) end
     hold(it, owner, ttl, mode, whole(token), '-', metadata)
     local head = first(it)
     if head and head.owner == owner then drop(it, owner) end

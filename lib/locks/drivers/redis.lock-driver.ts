@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { CacheOpsError } from '../../cacheops.errors.js';
 import { type Clock, type Scheduler, systemClock, systemScheduler } from '../../core/clock.js';
-import { WriteBatch } from '../../drivers/redis.batch.js';
+import { RedisCalls } from '../../drivers/redis.calls.js';
 import { connectRedis, type RedisConnection, type RedisOption } from '../../drivers/redis.connection.js';
-import { type RedisScript, runScript } from '../../drivers/redis.script.js';
 import type {
   LockBusy,
   LockDriver,
@@ -75,16 +74,17 @@ export class RedisLockDriver implements LockDriver {
   readonly #wakeUps: WakeUps;
   readonly #isCluster: boolean;
   readonly #idle = new IdleNames();
-  readonly #batch = new WriteBatch();
+  readonly #calls: RedisCalls;
   readonly #timeouts: Timeouts;
   #closed = false;
 
   private constructor(
     private readonly connection: RedisConnection,
-    private readonly prefix: string,
+    prefix: string,
     private readonly clock: Clock,
     scheduler: Scheduler,
   ) {
+    this.#calls = new RedisCalls(connection, prefix);
     this.#isCluster = connection.client.isCluster ?? false;
     this.#timeouts = new Timeouts(clock, scheduler);
     this.#waiters = new RedisWaiters(this.#timeouts);
@@ -114,13 +114,17 @@ export class RedisLockDriver implements LockDriver {
   async acquireFrom(request: LockRequest, floor: number): Promise<LockGrant | LockBusy> {
     const taker = floor === 0 ? this.#beginIdle(request) : undefined;
     if (taker) {
+      const since = this.clock.monotonic();
       let fencingToken: number | undefined;
       try {
-        fencingToken = await this.#run(acquireIdleScript, request);
+        fencingToken = await this.#calls.run(acquireIdleScript, request);
       } finally {
         this.#idle.answered(taker, request, fencingToken !== 0);
       }
-      if (fencingToken > 0) return { granted: true, fencingToken };
+      if (fencingToken > 0) {
+        taker.has(request, fencingToken, since);
+        return { granted: true, fencingToken };
+      }
     }
     const reply = await this.#attempt(request, { wait: 0, channel: NO_CHANNEL }, floor);
     return reply.granted
@@ -152,7 +156,7 @@ export class RedisLockDriver implements LockDriver {
     let fencingToken: number | undefined;
     let inTurn: Promise<LockTurn | LockBusy> | undefined;
     try {
-      const attempt = this.#run(acquireIdleScript, request);
+      const attempt = this.#calls.run(acquireIdleScript, request);
       fencingToken = await this.#whileWaiting(attempt, deadline, signal);
       if (fencingToken === 0) inTurn = this.#comeInTurn(request, deadline, signal);
     } finally {
@@ -160,6 +164,7 @@ export class RedisLockDriver implements LockDriver {
     }
     if (inTurn) return inTurn;
     if (fencingToken === undefined) return this.#giveUp(request, undefined, signal);
+    taker.has(request, fencingToken, since);
     return { granted: true, fencingToken, validUntil: since + request.ttl };
   }
 
@@ -183,25 +188,25 @@ export class RedisLockDriver implements LockDriver {
 
   async renew(leases: readonly LockRenewal[]): Promise<readonly RenewOutcome[]> {
     if (leases.length === 0) return [];
-    if (!this.#isCluster) return this.#run(renewScript, leases);
+    if (!this.#isCluster) return this.#calls.run(renewScript, leases);
     // Names of different leases may be in different slots.
-    return (await Promise.all(leases.map((lease) => this.#run(renewScript, [lease])))).flat();
+    return (await Promise.all(leases.map((lease) => this.#calls.run(renewScript, [lease])))).flat();
   }
 
   release(lease: LockLease): Promise<ReleaseOutcome> {
-    const isUnwanted = this.#idle.end(lease) && !this.#waiters.isWaitedFor(lease.names);
-    if (!isUnwanted) return this.#handOver(lease);
-    return this.#run(releaseUnwantedScript, lease).then((done) =>
+    const stored = this.#idle.end(lease)?.storedAt(this.clock.monotonic());
+    if (stored === undefined || this.#waiters.isWaitedFor(lease.names)) return this.#handOver(lease);
+    return this.#calls.runFor(releaseUnwantedScript, { names: lease.names, stored }, (done) =>
       done ? 'released' : this.#handOver(lease),
     );
   }
 
   #handOver(lease: LockLease): Promise<ReleaseOutcome> {
-    return this.#run(releaseScript, { lease, countsListeners: !this.#isCluster });
+    return this.#calls.run(releaseScript, { lease, countsListeners: !this.#isCluster });
   }
 
   inspect(name: string): Promise<LockState> {
-    return this.#run(inspectScript, name);
+    return this.#calls.run(inspectScript, name);
   }
 
   async close(): Promise<void> {
@@ -291,11 +296,6 @@ export class RedisLockDriver implements LockDriver {
   }
 
   #attempt(request: LockRequest, placing: Placing, floor = 0): Promise<AcquireGrant | AcquireRefusal> {
-    return this.#run(acquireScript, { request, ...placing, countsListeners: !this.#isCluster, floor });
-  }
-
-  #run<Request, Reply>(script: RedisScript<Request, Reply>, request: Request): Promise<Reply> {
-    this.#batch.open(this.connection.client.stream);
-    return runScript(this.connection.client, script, request, this.prefix);
+    return this.#calls.run(acquireScript, { request, ...placing, countsListeners: !this.#isCluster, floor });
   }
 }

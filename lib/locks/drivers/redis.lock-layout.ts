@@ -4,8 +4,10 @@
  *   l  text   what is usual, in one value: "-<token>..." nobody holds it and nobody waits, the last token was this one;
  *             "x<token><owner> <metadata>" one holds it exclusively and nobody waits; its lease ends KEEP before the key
  *             does. "*": look at the others; it does not expire before they do
- *   h  hash   owner -> "<deadline> <mode> <token> <channel> <metadata>" of those who hold it; '#' -> the last token.
- *             The channel is there as long as a lease that was handed over was not heard of again
+ *   h  hash   '!' -> "<owner> <deadline> x <token> <channel> <metadata>" of who holds it exclusively; owner ->
+ *             "<deadline> <mode> <token> <channel> <metadata>" of those who hold it otherwise; '#' -> "<last token>
+ *             <time at which l and h end, at the earliest>". The channel is there as long as a lease that was handed over
+ *             was not heard of again
  *   q  list   owners that stand in line, in the order of arrival
  *   w  hash   owner -> "<deadline> <mode> <limit> <woken> <ttl> <channel> <metadata>" of those in line
  *
@@ -26,14 +28,15 @@
  * deadline is near.
  *
  * Whoever asks for one name exclusively tries a short script first, that knows the first key only, unless somebody of
- * the same process wants the name, too; and lets go of it by another short one. Either changes nothing when the name is
- * held or waited for otherwise than in its one value, and then the long script is run.
+ * the same process wants the name, too; and lets go of it by another short one, as long as its first lease lasts, so
+ * that the script need not look whether it does. Either changes nothing when the name is held or waited for otherwise
+ * than in its one value, and then the long script is run.
  *
  * Tokens are the server's time in microseconds, or the last token + 1 if that is more: they rise even when the keys are
  * lost, and when the clock is set back by less than KEEP, for which the last token of a name is remembered. They have
  * 16 digits.
  */
-import type { LockMode } from '../lock-driver.interface.js';
+import type { LockMode, LockRequest } from '../lock-driver.interface.js';
 
 export const LETTER: Readonly<Record<LockMode, string>> = { exclusive: 'x', shared: 's', semaphore: 'p' };
 export const MODE: Readonly<Record<string, LockMode>> = { x: 'exclusive', s: 'shared', p: 'semaphore' };
@@ -51,5 +54,9 @@ export function keysOf(name: string): string[] {
 }
 
 export const firstKeyOf = (name: string): string => `l:${withHashTag(name)}`;
+
+/** The first key's value while a name is held in the usual way. */
+export const storedFor = ({ owner, metadata }: LockRequest, fencingToken: number): string =>
+  `x${fencingToken}${owner} ${metadata}`;
 
 const withHashTag = (name: string): string => (/\{[^}]+\}/.test(name) ? `=${name}` : `{:${name}}`);

@@ -15,70 +15,82 @@ export interface ReleaseCall {
   readonly countsListeners: boolean;
 }
 
-/** What is usual: one name, held exclusively, which nobody waits for. */
-const WHEN_UNWANTED = `
-local state = redis.call('GET', KEYS[1])
-if state and string.byte(state) == 120 and string.sub(state, 18, 18 + #ARGV[1]) == ARGV[1] .. ' '
-  and redis.call('PTTL', KEYS[1]) > ${KEEP} then
+export interface UnwantedLease {
+  readonly names: readonly string[];
+  /** The value of the first key. */
+  readonly stored: string;
+}
+
+/** Ends a lease that lasts, of a name that nobody waits for; needs its first key only. Replies whether it has. */
+export const releaseUnwantedScript: RedisScript<UnwantedLease, boolean> = defineScript({
+  name: 'releaseUnwanted',
+  source: `
+if redis.call('GET', KEYS[1]) == ARGV[1] then
   redis.call('SETRANGE', KEYS[1], 0, '-')
   return 1
-end`;
-
-/** Ends a lease of a name that nobody waits for, and needs its first key only. Replies whether it has. */
-export const releaseUnwantedScript: RedisScript<LockLease, boolean> = defineScript({
-  name: 'releaseUnwanted',
-  source: WHEN_UNWANTED,
+end`,
   keys: ({ names }) => [firstKeyOf(names[0] as string)],
-  args: ({ owner }) => [owner],
+  args: ({ stored }) => [stored],
   reply: (raw) => raw === 1,
 });
 
-/** One name for which one waits first that can be given it, as `hand_over` does. */
-const HAND_OVER_USUAL = `
-if #KEYS == 4 then${WHEN_UNWANTED}
-  if state == '*' and ARGV[2] == '1' and redis.call('HLEN', KEYS[2]) == 2 then
-    local lease = redis.call('HMGET', KEYS[2], ARGV[1], '#')
-    local held_to = string.match(lease[1] or '', '^(%d+) x ')
-    local line = held_to and redis.call('LRANGE', KEYS[3], 0, 1)
-    if line and line[1] then
-      local entries = redis.call('HMGET', KEYS[4], line[1], line[2] or '')
-      local waits_to, ttl, channel, metadata = string.match(entries[1] or '', '^(%d+) x %d+ 0 ([1-9]%d*) (%S+) (.*)$')
-      local time = redis.call('TIME')
-      local now = time[1] * 1000 + math.floor(time[2] / 1000)
-      local token = time[1] .. string.rep('0', 6 - #time[2]) .. time[2]
-      if waits_to and channel ~= '-' and tonumber(waits_to) > now and tonumber(held_to) > now
-        and token > lease[2] and redis.call('PUBLISH', channel,
-          line[1] .. ' ' .. token .. ' ' .. string.format('%.0f', now)) > 0 then
-        redis.call('LPOP', KEYS[3])
-        redis.call('HDEL', KEYS[4], line[1])
-        redis.call('HDEL', KEYS[2], ARGV[1])
-        redis.call('HSET', KEYS[2], line[1], string.format('%.0f', now + ttl) .. ' x ' .. token .. ' ' .. channel ..
-          ' ' .. metadata, '#', token)
-        if redis.call('PTTL', KEYS[2]) < ttl + ${KEEP} then
-          redis.call('SET', KEYS[1], '*', 'PX', ttl + 2 * ${KEEP})
-          redis.call('PEXPIRE', KEYS[2], ttl + 2 * ${KEEP})
-        end
-        local other = string.match(entries[2] or '', '^%d+ %a %d+ %d %d+ (%S+) ')
-        if other and other ~= '-' and other ~= channel then
-          redis.call('PUBLISH', other, line[2] .. ' ' .. ttl)
-        end
-        return 1
-      end
-    end
+/** One name that is held exclusively, and for which nobody waits, or one first that can be given it. */
+const WHEN_USUAL = `
+local function release_unwanted(state)
+  if state and string.byte(state) == 120 and string.sub(state, 18, 18 + #ARGV[1]) == ARGV[1] .. ' '
+    and redis.call('PTTL', KEYS[1]) > ${KEEP} then
+    redis.call('SETRANGE', KEYS[1], 0, '-')
+    return true
   end
+end
+-- As hand_over does, in fewer commands.
+local function give_to_first()
+  local holder = redis.call('HMGET', KEYS[2], '!', '#')
+  if not holder[1] or string.sub(holder[1], 1, #ARGV[1] + 1) ~= ARGV[1] .. ' ' then return end
+  local line = redis.call('LRANGE', KEYS[3], 0, 1)
+  if not line[1] then return end
+  local entries = redis.call('HMGET', KEYS[4], line[1], line[2] or '')
+  local waits_to, ttl, channel, metadata = string.match(entries[1] or '', '^(%d+) x %d+ 0 ([1-9]%d*) (%S+) (.*)$')
+  if not waits_to or channel == '-' then return end
+  local held_to = string.match(holder[1], '^%d+', #ARGV[1] + 2)
+  local last, ends = string.match(holder[2], '^(%d+) (%d+)$')
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  local token = time[1] .. string.rep('0', 6 - #time[2]) .. time[2]
+  if tonumber(waits_to) <= now or tonumber(held_to) <= now or token <= last then return end
+  if redis.call('PUBLISH', channel, line[1] .. ' ' .. token .. ' ' .. string.format('%.0f', now)) == 0 then return end
+  redis.call('LPOP', KEYS[3])
+  redis.call('HDEL', KEYS[4], line[1])
+  local is_short = tonumber(ends) < now + ttl + ${KEEP}
+  if is_short then ends = string.format('%.0f', now + ttl + 2 * ${KEEP}) end
+  redis.call('HSET', KEYS[2], '!', line[1] .. ' ' .. string.format('%.0f', now + ttl) .. ' x ' .. token .. ' ' ..
+    channel .. ' ' .. metadata, '#', token .. ' ' .. ends)
+  if is_short then
+    redis.call('SET', KEYS[1], '*', 'PX', ttl + 2 * ${KEEP})
+    redis.call('PEXPIRE', KEYS[2], ttl + 2 * ${KEEP})
+  end
+  local other = string.match(entries[2] or '', '^%d+ %a %d+ %d %d+ (%S+) ')
+  if other and other ~= '-' and other ~= channel then redis.call('PUBLISH', other, line[2] .. ' ' .. ttl) end
+  return true
+end
+if #KEYS == 4 then
+  local state = redis.call('GET', KEYS[1])
+  if state == '*' and ARGV[2] == '1' then
+    if give_to_first() then return 1 end
+  elseif release_unwanted(state) then return 1 end
 end`;
 
 /** A waiter leaves the line by it, too. */
 export const releaseScript: RedisScript<ReleaseCall, ReleaseOutcome> = defineScript({
   name: 'release',
   // What is usual comes before the functions, whose making costs more than it.
-  source: `${HAND_OVER_USUAL}${CLOCK}${OPEN}${LINE}
+  source: `${WHEN_USUAL}${CLOCK}${OPEN}${LINE}
 local owner, counts_listeners = ARGV[1], ARGV[2] == '1'
 local held, stolen = true, false
 for n = 1, #KEYS / 4 do
   local it = open(n, owner)
   if it.mine then
-    redis.call('HDEL', it.lock, owner)
+    redis.call('HDEL', it.lock, it.mine.field)
     it.count = it.count - 1
   else
     held = false
@@ -160,12 +172,13 @@ return { string.format('%.0f', now), waiting,
     const [now, waiting, fields] = raw as [string, number, string[]];
     const holders: LockHolder[] = [];
     for (let i = 0; i < fields.length; i += 2) {
-      const match = /^(-?\d+) (\w) (\d+) \S+ ([^]*)$/.exec(fields[i + 1] as string);
-      const remaining = Number(match?.[1]) - Number(now);
+      const holder = fields[i] === '!' ? fields[i + 1] : `${fields[i]} ${fields[i + 1]}`;
+      const match = /^([\w-]+) (-?\d+) (\w) (\d+) \S+ ([^]*)$/.exec(holder as string);
+      const remaining = Number(match?.[2]) - Number(now);
       if (!match || remaining <= 0) continue;
-      const [, , letter = '', token, metadata = ''] = match;
+      const [, owner = '', , letter = '', token, metadata = ''] = match;
       const mode = MODE[letter] ?? 'exclusive';
-      holders.push({ owner: fields[i] as string, mode, fencingToken: Number(token), remaining, metadata });
+      holders.push({ owner, mode, fencingToken: Number(token), remaining, metadata });
     }
     return { holders, waiting };
   },

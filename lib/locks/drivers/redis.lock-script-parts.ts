@@ -22,9 +22,9 @@ local function unfold(it)
   local token, left = string.sub(state, 2, 17), redis.call('PTTL', it.short)
   if string.byte(state) == 120 and left > KEEP then
     local owner, metadata = string.match(state, '^(%S+) (.*)$', 18)
-    redis.call('HSET', it.lock, owner, whole(now + left - KEEP) .. ' x ' .. token .. ' - ' .. metadata)
+    redis.call('HSET', it.lock, '!', owner .. ' ' .. whole(now + left - KEEP) .. ' x ' .. token .. ' - ' .. metadata)
   end
-  redis.call('HSET', it.lock, '#', token)
+  redis.call('HSET', it.lock, '#', token .. ' ' .. whole(now + left))
   redis.call('PEXPIRE', it.lock, left)
   redis.call('SET', it.short, '*', 'KEEPTTL')
 end
@@ -47,21 +47,26 @@ local function count(it, deadline, mode)
 end
 local function open(n, owner)
   local it = { short = KEYS[4 * n - 3], lock = KEYS[4 * n - 2], line = KEYS[4 * n - 1], waiters = KEYS[4 * n],
-    count = 0, last = 0, latest = 0 }
+    count = 0, last = 0, ends = 0, latest = 0 }
   unfold(it)
   local all = redis.call('HGETALL', it.lock)
   for i = 1, #all, 2 do
-    if all[i] == '#' then
-      it.last = tonumber(all[i + 1])
+    local field, holder, value = all[i], all[i], all[i + 1]
+    if field == '#' then
+      local last, ends = string.match(value, '^(%d+) (%d+)$')
+      it.last, it.ends = tonumber(last), tonumber(ends)
     else
-      local digits, mode, token, channel, metadata = string.match(all[i + 1], '^(%d+) (%a) (%d+) (%S+) (.*)$')
+      if field == '!' then holder, value = string.match(value, '^(%S+) (.*)$') end
+      local digits, mode, token, channel, metadata = string.match(value, '^(%d+) (%a) (%d+) (%S+) (.*)$')
       local deadline = tonumber(digits)
       if deadline <= now then
-        redis.call('HDEL', it.lock, all[i])
+        redis.call('HDEL', it.lock, field)
         if channel ~= '-' then pass_over(it, channel) end
       else
         count(it, deadline, mode)
-        if all[i] == owner then it.mine = { deadline = deadline, mode = mode, token = token, metadata = metadata } end
+        if holder == owner then
+          it.mine = { field = field, deadline = deadline, mode = mode, token = token, metadata = metadata }
+        end
       end
     end
   end
@@ -69,11 +74,14 @@ local function open(n, owner)
 end
 local function hold(it, owner, ttl, mode, token, channel, metadata)
   it.latest = math.max(it.latest, now + ttl)
-  redis.call('HSET', it.lock, owner,
-    whole(now + ttl) .. ' ' .. mode .. ' ' .. token .. ' ' .. channel .. ' ' .. metadata, '#', token)
+  local is_short = it.ends < it.latest + KEEP
   -- Twice as long as they have to last, so that they are seldom set.
-  if redis.call('PTTL', it.lock) < it.latest - now + KEEP then
-    local keep = whole(it.latest - now + 2 * KEEP)
+  if is_short then it.ends = it.latest + 2 * KEEP end
+  local field, value = owner, whole(now + ttl) .. ' ' .. mode .. ' ' .. token .. ' ' .. channel .. ' ' .. metadata
+  if mode == 'x' then field, value = '!', owner .. ' ' .. value end
+  redis.call('HSET', it.lock, field, value, '#', token .. ' ' .. whole(it.ends))
+  if is_short then
+    local keep = whole(it.ends - now)
     redis.call('SET', it.short, '*', 'PX', keep)
     redis.call('PEXPIRE', it.lock, keep)
   end

@@ -17,6 +17,9 @@ const DRIFT = 1 / 1_000;
 /** Milliseconds: both times of the server have lost their fractions. */
 const ROUNDED = 1;
 
+/** The monotonic time that is surely reached when `ms` have passed on the server, since something after `since`. */
+export const surelyLasts = (since: number, ms: number): number => since + ms * (1 - DRIFT) - ROUNDED;
+
 /** Somebody of this process who stands in line. */
 export class RedisWaiter {
   #wake: (() => void) | undefined;
@@ -61,7 +64,7 @@ export class RedisWaiter {
     const [handOver, refused] = [this.#handOver, this.#refused];
     if (!handOver || !refused || handOver.fencingToken <= refused.lastToken) return undefined;
     const passed = handOver.at - refused.now;
-    const since = refused.since + passed * (1 - DRIFT) - ROUNDED;
+    const since = surelyLasts(refused.since, passed);
     if (passed < 0 || since > handOver.heard) return undefined;
     return { fencingToken: handOver.fencingToken, since };
   }
@@ -148,9 +151,8 @@ export class RedisWaiters {
     }
   }
 
-  /** It has the names now: the next ones look again when its lease should be over. */
+  /** It has the names now, and leaves: the next ones look again when its lease should be over. */
   passed(waiter: RedisWaiter, ms: number): void {
-    this.leave(waiter);
     if (waiter.isPlaced) this.#lookAgain(waiter.request.names, ms);
   }
 
