@@ -18,8 +18,8 @@ export class Taker {
   constructor(readonly owner: string) {}
 
   /** @param since monotonic time before it was asked for */
-  has(request: LockRequest, fencingToken: number, since: number): void {
-    this.#stored = storedFor(request, fencingToken);
+  has(request: LockRequest, token: string, since: number): void {
+    this.#stored = storedFor(request, token);
     this.#lastsUntil = surelyLasts(since, request.ttl);
   }
 

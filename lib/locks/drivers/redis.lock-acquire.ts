@@ -54,13 +54,13 @@ const commonArgs = ({ owner, metadata, ttl }: LockRequest): [string, string, num
   ttl + KEEP,
 ];
 
-/** Gives a name to whoever asks if it is idle, and needs its first key only. Replies with the token, or 0. */
-export const acquireIdleScript: RedisScript<LockRequest, number> = defineScript({
+/** Gives a name to whoever asks if it is idle, and needs its first key only. Replies with the token, or ''. */
+export const acquireIdleScript: RedisScript<LockRequest, string> = defineScript({
   name: 'acquireIdle',
   source: WHEN_IDLE,
   keys: ({ names }) => [firstKeyOf(names[0] as string)],
   args: commonArgs,
-  reply: (raw) => Number(raw ?? 0),
+  reply: (raw) => (raw ?? '') as string,
 });
 
 export const acquireScript: RedisScript<AcquireCall, AcquireGrant | AcquireRefusal> = defineScript({

@@ -115,15 +115,15 @@ export class RedisLockDriver implements LockDriver {
     const taker = floor === 0 ? this.#beginIdle(request) : undefined;
     if (taker) {
       const since = this.clock.monotonic();
-      let fencingToken: number | undefined;
+      let token: string | undefined;
       try {
-        fencingToken = await this.#calls.run(acquireIdleScript, request);
+        token = await this.#calls.run(acquireIdleScript, request);
       } finally {
-        this.#idle.answered(taker, request, fencingToken !== 0);
+        this.#idle.answered(taker, request, token !== '');
       }
-      if (fencingToken > 0) {
-        taker.has(request, fencingToken, since);
-        return { granted: true, fencingToken };
+      if (token !== '') {
+        taker.has(request, token, since);
+        return { granted: true, fencingToken: Number(token) };
       }
     }
     const reply = await this.#attempt(request, { wait: 0, channel: NO_CHANNEL }, floor);
@@ -153,19 +153,19 @@ export class RedisLockDriver implements LockDriver {
     deadline: number,
     signal: AbortSignal | undefined,
   ): Promise<LockTurn | LockBusy> {
-    let fencingToken: number | undefined;
+    let token: string | undefined;
     let inTurn: Promise<LockTurn | LockBusy> | undefined;
     try {
       const attempt = this.#calls.run(acquireIdleScript, request);
-      fencingToken = await this.#whileWaiting(attempt, deadline, signal);
-      if (fencingToken === 0) inTurn = this.#comeInTurn(request, deadline, signal);
+      token = await this.#whileWaiting(attempt, deadline, signal);
+      if (token === '') inTurn = this.#comeInTurn(request, deadline, signal);
     } finally {
-      this.#idle.answered(taker, request, fencingToken !== 0);
+      this.#idle.answered(taker, request, token !== '');
     }
     if (inTurn) return inTurn;
-    if (fencingToken === undefined) return this.#giveUp(request, undefined, signal);
-    taker.has(request, fencingToken, since);
-    return { granted: true, fencingToken, validUntil: since + request.ttl };
+    if (token === undefined) return this.#giveUp(request, undefined, signal);
+    taker.has(request, token, since);
+    return { granted: true, fencingToken: Number(token), validUntil: since + request.ttl };
   }
 
   async #comeInTurn(

@@ -56,7 +56,7 @@ export function keysOf(name: string): string[] {
 export const firstKeyOf = (name: string): string => `l:${withHashTag(name)}`;
 
 /** The first key's value while a name is held in the usual way. */
-export const storedFor = ({ owner, metadata }: LockRequest, fencingToken: number): string =>
-  `x${fencingToken}${owner} ${metadata}`;
+export const storedFor = ({ owner, metadata }: LockRequest, token: string): string =>
+  `x${token}${owner} ${metadata}`;
 
 const withHashTag = (name: string): string => (/\{[^}]+\}/.test(name) ? `=${name}` : `{:${name}}`);
