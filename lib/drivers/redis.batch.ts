@@ -22,6 +22,8 @@ export class WriteBatch {
   /** Where commands are held back. */
   #stream: Corkable | undefined;
   #held = 0;
+  /** Whether the end of this turn is planned for. */
+  #ends = false;
 
   /** To be called before a command is sent. @param stream the client's socket of this moment, if it shows one */
   begin(stream: Corkable | undefined): void {
@@ -40,9 +42,6 @@ export class WriteBatch {
   end(): void {
     this.#unanswered--;
   }
-
-  /** Whether the end of this turn is planned for. */
-  #ends = false;
 
   readonly #end = (): void => {
     this.#ends = false;

@@ -9,7 +9,7 @@ export interface Call<Result> {
   /** @param raw texts in it are buffers or strings */
   reply(raw: unknown): Result | Promise<Result>;
   /** What to do instead of failing; `undefined`: fail. */
-  instead(error: Error, client: RedisClient): Promise<Result> | undefined;
+  instead(error: unknown, client: RedisClient): Promise<Result> | undefined;
   /** Lets the client make the command. */
   sendBy(client: RedisClient): Promise<unknown>;
 }
@@ -59,8 +59,8 @@ export class ScriptCall<Request, Reply, Result> implements Call<Result> {
     return this.use(this.script.reply(textOf(raw), this.request));
   }
 
-  instead(error: Error, client: RedisClient): Promise<Result> | undefined {
-    if (!error.message.startsWith('NOSCRIPT')) return undefined;
+  instead(error: unknown, client: RedisClient): Promise<Result> | undefined {
+    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) return undefined;
     const [, count, ...rest] = this.args;
     return client.eval(this.script.source, Number(count), ...rest).then((raw) => this.reply(raw));
   }

@@ -139,8 +139,14 @@ export class LockBackend {
       this.#failed(operation, error);
       return asDriverError(error);
     };
-    const call = (opened: Opened): Promise<T> =>
-      within(this.#timeouts, this.settings.timeout, run(opened), failed);
+    const call = (opened: Opened): Promise<T> => {
+      try {
+        return within(this.#timeouts, this.settings.timeout, run(opened), failed);
+      } catch (error) {
+        // A driver that throws instead of rejecting.
+        return Promise.reject(failed(error));
+      }
+    };
     if (this.#opened) return call(this.#opened);
     return this.#open().then(call, (error: unknown) => Promise.reject(failed(error)));
   }

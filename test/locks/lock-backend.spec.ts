@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import type { LockDriver } from '../../lib/locks/lock-driver.interface.js';
 import type { LockHandle } from '../../lib/locks/lock-handle.js';
 import { LockFixture, settled, withoutTurns } from './lock-fixture.js';
@@ -15,6 +16,16 @@ describe('a backend that fails', () => {
     chaos.fail('acquire');
     await expect(locks.tryAcquire('a')).rejects.toMatchObject(failed);
     expect(locks.stats()).toMatchObject({ errors: 1, waiting: 0 });
+  });
+
+  it('is an error of release, too, when it throws instead of rejecting', async () => {
+    const { locks, chaos } = open();
+    const lock = await locks.acquire('a');
+    jest.spyOn(chaos, 'release').mockImplementationOnce(() => {
+      throw new Error('at once');
+    });
+    await expect(lock.release()).rejects.toMatchObject(failed);
+    expect(await lock.release()).toBe('released');
   });
 
   it('is asked again by acquire, until the time to wait is over', async () => {

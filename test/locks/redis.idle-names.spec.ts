@@ -56,6 +56,14 @@ it('is handed to one of another process that came to wait meanwhile', async () =
   expect((await turn).granted).toBe(true);
 });
 
+it('is told when a lease ran out that had become shorter', async () => {
+  const lock = request();
+  await near.acquireInTurn(lock, PATIENCE);
+  await near.renew([{ ...lock, ttl: 1 }]);
+  while ((await near.inspect('a')).holders.length > 0) await client.ping();
+  expect(await near.release(lock)).toBe('expired');
+});
+
 it('is told when the lease ran out or was taken, as ever', async () => {
   const lost = request({ ttl: 1 });
   await near.acquireInTurn(lost, PATIENCE);

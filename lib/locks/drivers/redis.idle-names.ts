@@ -23,6 +23,11 @@ export class Taker {
     this.#lastsUntil = surelyLasts(since, request.ttl);
   }
 
+  /** It is renewed. @param since monotonic time before that was asked for */
+  lasts(ttl: number, since: number): void {
+    this.#lastsUntil = Math.min(this.#lastsUntil, surelyLasts(since, ttl));
+  }
+
   /**
    * What is stored for it in the first key, unless somebody came to wait.
    * @param now monotonic time
@@ -73,12 +78,15 @@ export class IdleNames {
   }
 
   /** @returns who it was, if the names were asked for like that */
-  end({ names, owner }: LockLease): Taker | undefined {
-    const [name = ''] = names;
-    const taker = this.#takers.get(name);
-    if (taker?.owner !== owner) return undefined;
-    this.#takers.delete(name);
+  end(lease: LockLease): Taker | undefined {
+    const taker = this.find(lease);
+    if (taker) this.#takers.delete(lease.names[0] as string);
     return taker;
+  }
+
+  find({ names, owner }: LockLease): Taker | undefined {
+    const taker = this.#takers.get(names[0] as string);
+    return taker?.owner === owner ? taker : undefined;
   }
 
   /** Somebody was granted the names by the long script: what is remembered is over. */

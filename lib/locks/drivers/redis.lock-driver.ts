@@ -188,6 +188,8 @@ export class RedisLockDriver implements LockDriver {
 
   async renew(leases: readonly LockRenewal[]): Promise<readonly RenewOutcome[]> {
     if (leases.length === 0) return [];
+    const since = this.clock.monotonic();
+    for (const lease of leases) this.#idle.find(lease)?.lasts(lease.ttl, since);
     if (!this.#isCluster) return this.#calls.run(renewScript, leases);
     // Names of different leases may be in different slots.
     return (await Promise.all(leases.map((lease) => this.#calls.run(renewScript, [lease])))).flat();
