@@ -12,10 +12,11 @@ export interface Pace {
 }
 
 export const FULL: Pace = { rounds: 31, slice: 40, warmUp: 300 };
-/** Rounds that give one 99th percentile. */
-const ROUNDS_FOR_TAIL = 5;
 /** Enough to count, not to time. */
 export const SMOKE: Pace = { rounds: 2, slice: 0, warmUp: 0 };
+
+/** Rounds that give one 99th percentile. */
+const ROUNDS_FOR_TAIL = 5;
 
 /** One case at one concurrency. */
 export interface Measured {
@@ -186,10 +187,10 @@ function compared(
   return {
     micros: spreadOf(times),
     speedOver: new Map(
-      others.map((other) => [
-        other.subject.name,
-        spreadOf(times.map((time, round) => (timesOf(other)[round] as number) / time)),
-      ]),
+      others.map((other) => {
+        const theirs = timesOf(other);
+        return [other.subject.name, spreadOf(times.map((time, round) => (theirs[round] as number) / time))];
+      }),
     ),
   };
 }

@@ -22,8 +22,6 @@ export class WriteBatch {
   /** Where commands are held back. */
   #stream: Corkable | undefined;
   #held = 0;
-  /** Whether the end of this turn is planned for. */
-  #ends = false;
 
   /** To be called before a command is sent. @param stream the client's socket of this moment, if it shows one */
   begin(stream: Corkable | undefined): void {
@@ -34,8 +32,7 @@ export class WriteBatch {
     stream.cork();
     this.#stream = stream;
     // After the microtasks, in which the replies to one batch send the next one.
-    if (!this.#ends) nextTick(this.#end);
-    this.#ends = true;
+    nextTick(this.#release);
   }
 
   /** To be called when it has its reply, or will have none. */
@@ -43,13 +40,8 @@ export class WriteBatch {
     this.#unanswered--;
   }
 
-  readonly #end = (): void => {
-    this.#ends = false;
-    this.#release();
-  };
-
-  #release(): void {
+  readonly #release = (): void => {
     if (this.#held > 0) this.#stream?.uncork();
     this.#held = 0;
-  }
+  };
 }

@@ -1,6 +1,6 @@
 import { CacheOpsConfigError, CacheOpsError } from '../cacheops.errors.js';
 import type { RedisClient } from './redis.client.js';
-import { takesPlainCommands } from './redis.plain-command.js';
+import { type Ioredis, takesPlainCommands } from './redis.plain-command.js';
 
 /** A connection that only listens. */
 export interface RedisSubscriber {
@@ -71,7 +71,8 @@ export async function connectRedis(option: RedisOption): Promise<RedisConnection
   if (isClient(option)) {
     return {
       client: option,
-      sendPlain: await plainSender(option),
+      // It may be of another package.
+      sendPlain: plainSender(option, await import('ioredis').catch(() => undefined)),
       subscriber: () => subscriberOf(option),
       reconnect: () => undefined,
       close: async () => undefined,
@@ -80,7 +81,8 @@ export async function connectRedis(option: RedisOption): Promise<RedisConnection
   if (typeof option !== 'string' && (typeof option !== 'object' || option === null)) {
     throw new CacheOpsConfigError('redis', 'a URL, ioredis options or an ioredis client', option);
   }
-  const { Redis } = await loadIoredis();
+  const ioredis = await loadIoredis();
+  const { Redis } = ioredis;
   const client =
     typeof option === 'string' ? new Redis(option, FAIL_FAST) : new Redis({ ...FAIL_FAST, ...option });
   // Without a listener ioredis prints each failure; the guard reports state changes instead.
@@ -93,7 +95,7 @@ export async function connectRedis(option: RedisOption): Promise<RedisConnection
   client.on('ready', heard).on('close', heard);
   return {
     client,
-    sendPlain: await plainSender(client),
+    sendPlain: plainSender(client, ioredis),
     subscriber: () => subscriberOf(client),
     reconnect: () => {
       if (client.status !== 'ready' && client.status !== 'connect') return;
@@ -159,9 +161,7 @@ async function ended(client: {
   if (isConnected) await atMost(end, CONNECT_TIMEOUT);
 }
 
-async function plainSender(client: RedisClient): Promise<RedisConnection['sendPlain']> {
-  // An application's client may be of another package.
-  const ioredis = await import('ioredis').catch(() => undefined);
+function plainSender(client: RedisClient, ioredis: Ioredis | undefined): RedisConnection['sendPlain'] {
   if (!ioredis || !takesPlainCommands(client, ioredis)) return undefined;
   return (command) => void client.sendCommand(command);
 }

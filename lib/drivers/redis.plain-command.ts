@@ -51,7 +51,7 @@ export class PlainCommand<Result> {
 }
 
 /** The parts of ioredis that tell what it does with a command. */
-interface Ioredis {
+export interface Ioredis {
   readonly Redis: new (...args: never) => object;
   readonly Command: new (...args: never) => object;
 }

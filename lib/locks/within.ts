@@ -31,16 +31,8 @@ export const unlessOver = <T>(
 ): Promise<T | undefined> =>
   new Promise((resolve, reject) => {
     const over = (): void => resolve(undefined);
-    const timeout = timeouts.set(ms, over);
-    if (signal === undefined) return settle(work, timeout, resolve, reject);
-    signal.addEventListener('abort', over);
-    const deaf = <Value>(use: (value: Value) => void) => {
-      return (value: Value): void => {
-        signal.removeEventListener('abort', over);
-        use(value);
-      };
-    };
-    settle(work, timeout, deaf(resolve), deaf(reject));
+    signal?.addEventListener('abort', over);
+    settle(work, timeouts.set(ms, over), resolve, reject, () => signal?.removeEventListener('abort', over));
   });
 
 function settle<T>(
@@ -48,14 +40,17 @@ function settle<T>(
   timeout: Timeout,
   resolve: (value: T) => void,
   reject: (error: Error) => void,
+  stop?: () => void,
 ): void {
   work.then(
     (result) => {
       timeout.cancel();
+      stop?.();
       resolve(result);
     },
     (error: Error) => {
       timeout.cancel();
+      stop?.();
       reject(error);
     },
   );

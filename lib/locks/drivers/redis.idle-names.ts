@@ -1,4 +1,6 @@
+import type { RedisCalls } from '../../drivers/redis.calls.js';
 import type { LockLease, LockRequest } from '../lock-driver.interface.js';
+import { acquireIdleScript } from './redis.lock-acquire.js';
 import { storedFor } from './redis.lock-layout.js';
 import { surelyLasts } from './redis.waiters.js';
 
@@ -17,10 +19,18 @@ export class Taker {
 
   constructor(readonly owner: string) {}
 
-  /** @param since monotonic time before it was asked for */
-  has(request: LockRequest, token: string, since: number): void {
-    this.#stored = storedFor(request, token);
-    this.#lastsUntil = surelyLasts(since, request.ttl);
+  /**
+   * @param since monotonic time before it asks
+   * @returns the token, or `''` if the name is not idle
+   */
+  ask(calls: RedisCalls, request: LockRequest, since: number): Promise<string> {
+    return calls.runFor(acquireIdleScript, request, (token) => {
+      if (token !== '') {
+        this.#stored = storedFor(request, token);
+        this.#lastsUntil = surelyLasts(since, request.ttl);
+      }
+      return token;
+    });
   }
 
   /** It is renewed. @param since monotonic time before that was asked for */

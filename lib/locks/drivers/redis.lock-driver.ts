@@ -17,13 +17,7 @@ import type {
   RenewOutcome,
 } from '../lock-driver.interface.js';
 import { IdleNames, type Taker } from './redis.idle-names.js';
-import {
-  type AcquireGrant,
-  acquireIdleScript,
-  type AcquireRefusal,
-  acquireScript,
-  type Placing,
-} from './redis.lock-acquire.js';
+import { type AcquireGrant, type AcquireRefusal, acquireScript, type Placing } from './redis.lock-acquire.js';
 import { NO_CHANNEL } from './redis.lock-layout.js';
 import {
   inspectScript,
@@ -114,17 +108,13 @@ export class RedisLockDriver implements LockDriver {
   async acquireFrom(request: LockRequest, floor: number): Promise<LockGrant | LockBusy> {
     const taker = floor === 0 ? this.#beginIdle(request) : undefined;
     if (taker) {
-      const since = this.clock.monotonic();
       let token: string | undefined;
       try {
-        token = await this.#calls.run(acquireIdleScript, request);
+        token = await taker.ask(this.#calls, request, this.clock.monotonic());
       } finally {
         this.#idle.answered(taker, request, token !== '');
       }
-      if (token !== '') {
-        taker.has(request, token, since);
-        return { granted: true, fencingToken: Number(token) };
-      }
+      if (token !== '') return { granted: true, fencingToken: Number(token) };
     }
     const reply = await this.#attempt(request, { wait: 0, channel: NO_CHANNEL }, floor);
     return reply.granted
@@ -156,15 +146,13 @@ export class RedisLockDriver implements LockDriver {
     let token: string | undefined;
     let inTurn: Promise<LockTurn | LockBusy> | undefined;
     try {
-      const attempt = this.#calls.run(acquireIdleScript, request);
-      token = await this.#whileWaiting(attempt, deadline, signal);
+      token = await this.#whileWaiting(taker.ask(this.#calls, request, since), deadline, signal);
       if (token === '') inTurn = this.#comeInTurn(request, deadline, signal);
     } finally {
       this.#idle.answered(taker, request, token !== '');
     }
     if (inTurn) return inTurn;
     if (token === undefined) return this.#giveUp(request, undefined, signal);
-    taker.has(request, token, since);
     return { granted: true, fencingToken: Number(token), validUntil: since + request.ttl };
   }
 
