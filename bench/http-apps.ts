@@ -1,6 +1,7 @@
 // A process of its own: `node --import ./tools/typescript.mjs bench/http-apps.ts <express|fastify> <Redis URL>`.
 // Opens one application for each way to answer, and tells their ports.
 import 'reflect-metadata';
+import type { Server } from 'node:http';
 import { Controller, Get, type INestApplication, Module, type Type, UseInterceptors } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { CacheInterceptor, CacheModule } from '@nestjs/cache-manager';
@@ -115,6 +116,8 @@ async function open(way: HttpWay): Promise<number> {
     logger: false,
   });
   await app.listen(0, '127.0.0.1');
+  // A case's connections idle while the others have their turns.
+  (app.getHttpServer() as Server).keepAliveTimeout = 0;
   return Number(new URL(await app.getUrl()).port);
 }
 

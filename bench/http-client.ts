@@ -48,6 +48,7 @@ class Connection {
   private constructor(private readonly socket: Socket) {
     socket.on('data', (chunk: Buffer) => this.take(chunk));
     socket.on('error', (error) => this.fail?.(error));
+    socket.on('close', () => this.fail?.(new Error('the server has closed the connection')));
   }
 
   static async open(port: number): Promise<Connection> {
