@@ -137,7 +137,7 @@ export async function lockScripts(url: string): Promise<Contender> {
       const granted = await client.evalsha(take.sha, 1, key, ...take.args(request));
       if (granted === null) throw new Error(`${name} was not free`);
       const stored = storedFor(request, granted as string);
-      return () => client.evalsha(letGo.sha, 1, key, stored);
+      return () => client.evalsha(letGo.sha, 1, key, ...letGo.args({ names: [name], stored }));
     },
     close: async () => client.disconnect(),
   };

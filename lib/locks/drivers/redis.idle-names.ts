@@ -39,7 +39,7 @@ export class Taker {
   }
 
   /**
-   * What is stored for it in the first key, unless somebody came to wait.
+   * How what is stored for it in the first key begins, unless somebody came to wait.
    * @param now monotonic time
    * @returns `undefined`: unknown, or the lease may be over
    */

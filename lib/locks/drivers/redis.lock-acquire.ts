@@ -38,12 +38,15 @@ export interface AcquireRefusal {
 
 /** What is usual: one name, exclusively, which nobody holds and nobody waits for. */
 const WHEN_IDLE = `
-local state = redis.call('GET', KEYS[1])
-if not state or string.byte(state) == 45 then
-  local time = redis.call('TIME')
-  local token = time[1] .. string.rep('0', 6 - #time[2]) .. time[2]
-  if not state or token > string.sub(state, 2, 17) then
-    redis.call('SET', KEYS[1], 'x' .. token .. ARGV[1] .. ' ' .. ARGV[2], 'PX', ARGV[3])
+local call = redis.call
+local last = call('GETRANGE', KEYS[1], '0', '16')
+if last == '' or string.byte(last) == 45 then
+  local time = call('TIME')
+  local micros = time[2]
+  if #micros < 6 then micros = string.rep('0', 6 - #micros) .. micros end
+  local token = time[1] .. micros
+  if '-' .. token > last then
+    call('SET', KEYS[1], 'x' .. token .. ARGV[1] .. ' ' .. ARGV[2], 'PX', ARGV[3])
     return token
   end
 end`;

@@ -17,7 +17,7 @@ export interface ReleaseCall {
 
 export interface UnwantedLease {
   readonly names: readonly string[];
-  /** The value of the first key. */
+  /** How the value of the first key begins. */
   readonly stored: string;
 }
 
@@ -25,12 +25,12 @@ export interface UnwantedLease {
 export const releaseUnwantedScript: RedisScript<UnwantedLease, boolean> = defineScript({
   name: 'releaseUnwanted',
   source: `
-if redis.call('GET', KEYS[1]) == ARGV[1] then
-  redis.call('SETRANGE', KEYS[1], 0, '-')
+if redis.call('GETRANGE', KEYS[1], '0', ARGV[2]) == ARGV[1] then
+  redis.call('SETRANGE', KEYS[1], '0', '-')
   return 1
 end`,
   keys: ({ names }) => [firstKeyOf(names[0] as string)],
-  args: ({ stored }) => [stored],
+  args: ({ stored }) => [stored, stored.length - 1],
   reply: (raw) => raw === 1,
 });
 

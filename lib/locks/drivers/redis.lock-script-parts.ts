@@ -24,9 +24,11 @@ local function unfold(it)
     local owner, metadata = string.match(state, '^(%S+) (.*)$', 18)
     redis.call('HSET', it.lock, '!', owner .. ' ' .. whole(now + left - KEEP) .. ' x ' .. token .. ' - ' .. metadata)
   end
-  redis.call('HSET', it.lock, '#', token .. ' ' .. whole(now + left))
-  redis.call('PEXPIRE', it.lock, left)
-  redis.call('SET', it.short, '*', 'KEEPTTL')
+  -- Longer than they have to last, so that the first who is handed the name finds nothing to set.
+  local keep = left + KEEP
+  redis.call('HSET', it.lock, '#', token .. ' ' .. whole(now + keep))
+  redis.call('PEXPIRE', it.lock, whole(keep))
+  redis.call('SET', it.short, '*', 'PX', whole(keep))
 end
 -- A process that was handed a lease and let it run out unheard stands still: no other waiter of it is waited for.
 local function pass_over(it, channel)
