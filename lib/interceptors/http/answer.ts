@@ -25,8 +25,11 @@ export class Answer {
     this.control = vary.isPersonal ? 'private, no-cache' : 'no-cache';
   }
 
-  /** @returns what Nest is to make the response of */
-  give(stored: StoredResponse, exchange: Exchange, outcome: Outcome): unknown {
+  /**
+   * @param isSeen whether others than Nest see what is returned
+   * @returns what Nest is to make the response of
+   */
+  give(stored: StoredResponse, exchange: Exchange, outcome: Outcome, isSeen: boolean): unknown {
     const isKnown = isNamed(stored, exchange);
     let varyToo: HeaderValue | undefined;
     for (const [name, value] of stored.headers) {
@@ -41,6 +44,7 @@ export class Answer {
     this.tell(exchange, outcome);
     exchange.status = isKnown ? NOT_MODIFIED : stored.status;
     if (isKnown) return undefined;
+    if (stored.text) return exchange.textOf(stored.text, isSeen);
     return stored.ingredient ? stored.ingredient.value : stored.body;
   }
 
