@@ -172,7 +172,10 @@ describe('what Fastify is given', () => {
   }
   type Hook = (request: unknown, reply: Reply, ...rest: unknown[]) => unknown;
   const hook = (app: INestApplication, name: string, run: Hook): void => {
-    (app as NestFastifyApplication).getHttpAdapter().getInstance().addHook(name as never, run as never);
+    (app as NestFastifyApplication)
+      .getHttpAdapter()
+      .getInstance()
+      .addHook(name as never, run as never);
   };
 
   /** The body that Nest hands to Fastify for a hit in this process. */
