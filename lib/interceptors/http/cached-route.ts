@@ -11,7 +11,7 @@ import type { CallPlan } from '../../service/call-plan.js';
 import { VERSIONED_ROUTE } from '../versioned-resource.metadata.js';
 import { Answer } from './answer.js';
 import type { CachedRouteServices } from './cached-route.services.js';
-import { Exchange, type Headers } from './exchange.js';
+import { Exchange, type Headers, type Platform } from './exchange.js';
 import { FastifySending } from './fastify-sending.js';
 import { isFit } from './fitness.js';
 import { onLateCookie } from './late-cookies.js';
@@ -38,7 +38,7 @@ export class CachedRoute implements RouteInterceptor {
   private readonly isVersioned: boolean;
   private readonly arguments: RouteArguments;
   private readonly answer: Answer;
-  private readonly sending = new FastifySending();
+  private platform: Platform | undefined;
   /** Requests that the rest of the route is working on. */
   private readonly running = new WeakSet<object>();
 
@@ -62,8 +62,8 @@ export class CachedRoute implements RouteInterceptor {
     if (this.running.has(request)) return next.handle() as Result;
     // Its tag is that of a row, and does not vouch for all that a response shows.
     if (this.isVersioned) delete (request.headers as Record<string, unknown>)['if-none-match'];
-    const platform = { adapter: this.services.adapter(), sending: this.sending };
-    const exchange = Exchange.of(request, context.getArgByIndex<object>(1), platform);
+    this.platform ??= { adapter: this.services.adapter(), sending: new FastifySending() };
+    const exchange = Exchange.of(request, context.getArgByIndex<object>(1), this.platform);
     const key = this.mayShare(call) ? this.keys.of(call) : undefined;
     if (key === undefined) {
       this.answer.tell(exchange, 'bypass');
