@@ -11,14 +11,19 @@ import { interceptorOf } from '../../discovery/bound-prototypes.js';
  */
 @Injectable()
 export class HttpCacheInterceptor implements NestInterceptor {
-  intercept(context: ExecutionContext, next: CallHandler): Result {
+  intercept(
+    context: ExecutionContext,
+    next: CallHandler,
+  ): Observable<unknown> | Promise<Observable<unknown>> {
     return intercept(context, next, false);
   }
 }
 
-type Result = Observable<unknown> | Promise<Observable<unknown>>;
-
-function intercept(context: ExecutionContext, next: CallHandler, isFirst: boolean): Result {
+function intercept(
+  context: ExecutionContext,
+  next: CallHandler,
+  isFirst: boolean,
+): Observable<unknown> | Promise<Observable<unknown>> {
   const own = context.getType() === 'http' ? interceptorOf(context.getHandler()) : undefined;
   return own ? own.intercept(context, next, isFirst) : (next.handle() as Observable<unknown>);
 }
