@@ -115,6 +115,12 @@ export class Cache {
     return this.loadOnce(lookup, (again ?? found).states, startedAt);
   }
 
+  /** What `getOrSet` would find in this process; `NOTHING`: it would have to look further. */
+  now<T>(asked: Peek<T>): T | typeof NOTHING {
+    const key = this.context.standing === 'free' ? this.place(asked.key) : undefined;
+    return key === undefined ? NOTHING : this.near.value(key, asked);
+  }
+
   /** The stored value while it is fresh, else `undefined`. */
   peek<T>(asked: Peek<T>): Promise<T | undefined> {
     const { standing } = this.context;

@@ -1,7 +1,7 @@
-import type { NearEntries, NearEntry } from '../drivers/near-entries.interface.js';
+import type { NearEntries, NearEntry, NearForm } from '../drivers/near-entries.interface.js';
 import type { CacheContext } from './cache-context.js';
 import type { Instrumentation } from './instrumentation.js';
-import type { Peek } from './lookup.js';
+import type { NearCodec, Peek } from './lookup.js';
 import { coversTokens, sameTokens } from './token.js';
 
 /** There is no value; `undefined` might be one. */
@@ -28,6 +28,20 @@ export class NearReads {
     return entry === undefined ? undefined : this.answer(key, lookup, entry);
   }
 
+  /** The same at once, for a caller that has no use for a promise; `NOTHING`: there is none. */
+  value<T>(key: string, lookup: Peek<T>): T | typeof NOTHING {
+    const entry = this.entries?.get(key);
+    if (entry === undefined || !isMeant(lookup, entry)) return NOTHING;
+    try {
+      const value = valueOf(lookup, entry);
+      this.hit(key, lookup);
+      return value;
+    } catch (error) {
+      this.instrumentation.error('decode', error);
+      return NOTHING;
+    }
+  }
+
   /** Whether `now` would serve something under the key. */
   has(key: string): boolean {
     return this.entries?.get(key) !== undefined;
@@ -51,27 +65,48 @@ export class NearReads {
   }
 
   private answer<T>(key: string, lookup: Peek<T>, entry: NearEntry): Promise<T> | undefined {
-    const { tokens } = lookup.dependencies;
-    const isMeant = lookup.recorded ? coversTokens(entry.tokens, tokens) : sameTokens(entry.tokens, tokens);
-    if (!isMeant) return undefined;
+    if (!isMeant(lookup, entry)) return undefined;
     try {
-      const answer = make(lookup, entry);
-      this.instrumentation.hit(key, lookup.label, 'near');
-      lookup.onHit?.('near');
+      const answer = answerOf(lookup, entry);
+      this.hit(key, lookup);
       return answer;
     } catch (error) {
       this.instrumentation.error('decode', error);
       return undefined;
     }
   }
+
+  private hit<T>(key: string, { label, onHit }: Peek<T>): void {
+    this.instrumentation.hit(key, label, 'near');
+    onHit?.('near');
+  }
 }
 
-function make<T>({ codec }: Peek<T>, entry: NearEntry): Promise<T> {
+/** Whether an entry depends on what the reader says it must. */
+function isMeant<T>({ recorded, dependencies: { tokens } }: Peek<T>, entry: NearEntry): boolean {
+  return recorded ? coversTokens(entry.tokens, tokens) : sameTokens(entry.tokens, tokens);
+}
+
+function answerOf<T>(lookup: Peek<T>, entry: NearEntry): Promise<T> {
+  const { near } = lookup.codec;
+  if (near?.answer !== undefined) {
+    const form = formOf(near, entry);
+    if (form !== 'none') return near.answer(form) ?? Promise.resolve(near.make(form));
+  }
+  return Promise.resolve(valueOf(lookup, entry));
+}
+
+function valueOf<T>({ codec }: Peek<T>, entry: NearEntry): T {
   const { near } = codec;
   if (near !== undefined) {
-    let { form } = entry;
-    if (form === undefined) entry.open((form = near.open(entry.payload()) ?? 'none'));
-    if (form !== 'none') return near.answer?.(form) ?? Promise.resolve(near.make(form));
+    const form = formOf(near, entry);
+    if (form !== 'none') return near.make(form);
   }
-  return Promise.resolve(codec.decode(entry.payload()));
+  return codec.decode(entry.payload());
+}
+
+function formOf<T>(near: NearCodec<T>, entry: NearEntry): NearForm | 'none' {
+  let { form } = entry;
+  if (form === undefined) entry.open((form = near.open(entry.payload()) ?? 'none'));
+  return form;
 }

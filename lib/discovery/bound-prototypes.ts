@@ -1,5 +1,4 @@
-import type { NestInterceptor } from '@nestjs/common';
-import type { Binding } from './method-binding.js';
+import type { Binding, RouteInterceptor } from './method-binding.js';
 
 /** The prototype that stands between an instance and its class. */
 const BASE = Symbol('cacheops.base');
@@ -72,5 +71,5 @@ function boundMethod(
 const INTERCEPTOR = Symbol('cacheops.interceptor');
 
 /** What runs around a route; `undefined` when nothing does. */
-export const interceptorOf = (handler: object): NestInterceptor | undefined =>
-  (handler as { [INTERCEPTOR]?: NestInterceptor })[INTERCEPTOR];
+export const interceptorOf = (handler: object): RouteInterceptor | undefined =>
+  (handler as { [INTERCEPTOR]?: RouteInterceptor })[INTERCEPTOR];

@@ -1,4 +1,5 @@
-import type { NestInterceptor, Type } from '@nestjs/common';
+import type { CallHandler, ExecutionContext, Type } from '@nestjs/common';
+import type { Observable } from 'rxjs';
 
 /** Where in the application a method is. */
 export interface MethodSite {
@@ -21,12 +22,21 @@ export interface MethodSite {
   readonly handler: (...args: unknown[]) => unknown;
 }
 
+/** Runs around a route: inside its guards, outside all else. */
+export interface RouteInterceptor {
+  /** @param isFirst no interceptor of the application stands outside this one */
+  intercept(
+    context: ExecutionContext,
+    next: CallHandler,
+    isFirst: boolean,
+  ): Observable<unknown> | Promise<Observable<unknown>>;
+}
+
 /** What is put in place of a method. */
 export interface Binding {
   /** Called instead of the method. */
   readonly call?: ((instance: object, args: unknown[]) => unknown) | undefined;
-  /** Runs around a route: inside its guards, outside all else. */
-  readonly interceptor?: NestInterceptor | undefined;
+  readonly interceptor?: RouteInterceptor | undefined;
   /** What `CacheOpsService.for` hands out. */
   readonly companion?: ((instance: object) => object) | undefined;
   /** Called once all providers are there. */

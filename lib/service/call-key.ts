@@ -40,7 +40,8 @@ export class CallKeys {
    * @throws CacheOpsSerializationError that names the part which has no canonical text
    */
   of(name: string, parts: readonly KeyPart[]): string {
-    const text = parts.map((part) => this.text(name, part)).join('');
+    let text = '';
+    for (const part of parts) text += this.text(name, part);
     return `${name}(${text.length > LONGEST ? `#${hashText(text)}` : text})`;
   }
 

@@ -44,6 +44,7 @@ export class CallPlan {
   readonly vary: Vary;
   readonly onHit: Callback<object>;
   readonly onMiss: Callback<object>;
+  private readonly asked: ((context: CallContext) => boolean) | undefined;
   private readonly rules: Required<Pick<MethodRules, 'cached'>> & MethodRules;
 
   /** @throws CacheOpsConfigError */
@@ -65,12 +66,12 @@ export class CallPlan {
     this.vary = Vary.of(`${where}: vary`, vary, services.vary);
     this.onHit = this.function('onHit');
     this.onMiss = this.function('onMiss');
-    this.function('when');
+    this.asked = this.function('when');
     if (options.track !== undefined) parseBoolean(`${where}: track`, options.track);
   }
 
   when(context: CallContext): boolean {
-    return this.function<[CallContext], boolean>('when')?.(context) ?? true;
+    return this.asked?.(context) ?? true;
   }
 
   extra(context: CallContext): unknown {

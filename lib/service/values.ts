@@ -3,6 +3,7 @@ import { frozen, nearFrozen, nearValues } from '../core/kept-value.js';
 import type { Codec, Lookup } from '../core/lookup.js';
 import { type Dependencies, NO_DEPENDENCIES, withToken } from '../core/dependencies.js';
 import { freshKeys } from '../core/listing.js';
+import type { NOTHING } from '../core/near-reads.js';
 import type { Inspection } from '../core/inspection.js';
 import type { Serializer } from '../core/serializer.js';
 import { keyToken, type Token } from '../core/token.js';
@@ -27,6 +28,9 @@ export interface Policy extends Pick<Lookup<unknown>, 'ttl' | 'refill' | 'loadTi
 export type ValueRead<T> = Policy &
   Pick<Lookup<T>, 'key' | 'dependencies' | 'load' | 'trace' | 'late' | 'onHit'> &
   Partial<Pick<Lookup<T>, 'codec' | 'label' | 'attended'>>;
+
+/** One read of a value that is only looked for in this process. */
+export type NearRead<T> = Pick<Lookup<T>, 'key' | 'label' | 'dependencies' | 'codec'>;
 
 const LABEL = 'value';
 
@@ -66,6 +70,17 @@ export class Values {
       attended: read.attended ?? false,
     };
     return this.services.cache.getOrSet(lookup);
+  }
+
+  /** What `getOrSet` would find in this process; `NOTHING`: it would have to look further. */
+  now<T>({ key, label, dependencies, codec }: NearRead<T>): T | typeof NOTHING {
+    return this.services.cache.now({
+      key: entryName(key),
+      label,
+      dependencies: withToken(dependencies, this.ownToken(key)),
+      codec,
+      recorded: true,
+    });
   }
 
   /** What the factory returns, as a hit would return it: the factory may still hold its own objects. */

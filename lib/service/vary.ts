@@ -13,6 +13,8 @@ export type VaryName = (typeof VARY_NAMES)[number];
 
 const HEADER = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
+const NO_PARTS: readonly KeyPart[] = [];
+
 /** What a method says its results vary by. */
 export class Vary {
   private constructor(
@@ -83,6 +85,7 @@ export class Vary {
     const { request } = context;
     const personal = request !== undefined && hasCredentials(request);
     if (personal && !this.isDeclared) return undefined;
+    if (this.names.length === 0 && this.functions.length === 0) return NO_PARTS;
     const parts: KeyPart[] = this.functions.map((fn, i) => ({ path: `vary[${i}]`, value: fn(context) }));
     for (const name of this.names) {
       const value = this.valueOf(name, request);

@@ -10,10 +10,21 @@ export type Outcome = 'hit' | 'near' | 'miss' | 'bypass';
 const OUTCOME = 'X-CacheOps';
 const NOT_MODIFIED = 304;
 
+/** What a stored response says to all who are sent it. */
+interface Said {
+  readonly headers: StoredResponse['headers'];
+  /** What it says of `Vary` itself. */
+  readonly varyToo: HeaderValue | undefined;
+  /** That and what the route varies by. */
+  readonly vary: string | undefined;
+}
+
 /** Gives stored responses to those who ask. */
 export class Answer {
   private readonly vary: string | undefined;
   private readonly control: string;
+  /** Of responses that are kept in this process and given many times. */
+  private readonly said = new WeakMap<StoredResponse, Said>();
 
   /** @param tells whether responses say where they came from */
   constructor(
@@ -25,27 +36,42 @@ export class Answer {
     this.control = vary.isPersonal ? 'private, no-cache' : 'no-cache';
   }
 
-  /** @returns what Nest is to make the response of */
-  give(stored: StoredResponse, exchange: Exchange, outcome: Outcome): unknown {
+  /**
+   * @param isSeen whether others than Nest see what is returned
+   * @returns what Nest is to make the response of
+   */
+  give(stored: StoredResponse, exchange: Exchange, outcome: Outcome, isSeen: boolean): unknown {
     const isKnown = isNamed(stored, exchange);
-    let varyToo: HeaderValue | undefined;
-    for (const [name, value] of stored.headers) {
-      if (name === 'vary') varyToo = value;
-      else if (!isKnown || !name.startsWith('content-')) exchange.setHeader(name, value);
+    const { headers, varyToo, vary } = outcome === 'near' ? this.saidAgain(stored) : this.saidBy(stored);
+    for (const [name, value] of headers) {
+      if (!isKnown || !name.startsWith('content-')) exchange.setHeader(name, value);
     }
-    if (stored.tag !== undefined) exchange.setHeader('ETag', stored.tag);
-    const vary = this.varyBeside(exchange.header('Vary'), varyToo);
-    if (vary !== undefined) exchange.setHeader('Vary', vary);
+    const set = exchange.header('Vary');
+    const joined = set === undefined ? vary : joinedNames(set, this.vary, varyToo);
+    if (joined !== undefined) exchange.setHeader('Vary', joined);
     if (exchange.header('Cache-Control') === undefined) exchange.setHeader('Cache-Control', this.control);
     if (outcome !== 'miss') exchange.setHeader('Age', String(ageOf(stored)));
     this.tell(exchange, outcome);
     exchange.status = isKnown ? NOT_MODIFIED : stored.status;
     if (isKnown) return undefined;
+    if (stored.text) return exchange.textOf(stored.text, isSeen);
     return stored.ingredient ? stored.ingredient.value : stored.body;
   }
 
-  private varyBeside(set: HeaderValue | undefined, kept: HeaderValue | undefined): string | undefined {
-    return set === undefined && kept === undefined ? this.vary : joinedNames(set, this.vary, kept);
+  private saidAgain(stored: StoredResponse): Said {
+    let said = this.said.get(stored);
+    if (said === undefined) this.said.set(stored, (said = this.saidBy(stored)));
+    return said;
+  }
+
+  private saidBy({ headers, tag }: StoredResponse): Said {
+    const varyToo = headers.find(([name]) => name === 'vary')?.[1];
+    const others = varyToo === undefined ? headers : headers.filter(([name]) => name !== 'vary');
+    return {
+      headers: tag === undefined ? others : [...others, ['ETag', tag]],
+      varyToo,
+      vary: varyToo === undefined ? this.vary : joinedNames(this.vary, varyToo),
+    };
   }
 
   tell(exchange: Exchange, outcome: Outcome): void {

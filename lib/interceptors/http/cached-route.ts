@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto';
-import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import type { CallHandler, ExecutionContext } from '@nestjs/common';
 import { lastValueFrom, type Observable, of } from 'rxjs';
 import type { CallRequest } from '../../core/call-request.js';
 import type { CacheSource } from '../../core/instrumentation.js';
+import { NOTHING } from '../../core/near-reads.js';
+import type { RouteInterceptor } from '../../discovery/method-binding.js';
 import { type RouteFacts, routeFacts } from '../../discovery/routes.js';
 import { tell } from '../../service/call-events.js';
 import type { CallPlan } from '../../service/call-plan.js';
 import { VERSIONED_ROUTE } from '../versioned-resource.metadata.js';
 import { Answer } from './answer.js';
 import type { CachedRouteServices } from './cached-route.services.js';
-import { Exchange, type Headers } from './exchange.js';
+import { Exchange, type Headers, type Platform } from './exchange.js';
+import { FastifySending } from './fastify-sending.js';
 import { isFit } from './fitness.js';
 import { onLateCookie } from './late-cookies.js';
 import { ownHeaders, surrogateKey } from './response-headers.js';
@@ -30,11 +33,12 @@ type Result = Observable<unknown>;
  * The cache of one route. It stands outside all other interceptors: what it keeps is what they made of the handler's
  * result, serialised, and a hit sends that again. Guards have run before.
  */
-export class CachedRoute implements NestInterceptor {
+export class CachedRoute implements RouteInterceptor {
   private readonly facts: RouteFacts;
   private readonly isVersioned: boolean;
   private readonly arguments: RouteArguments;
   private readonly answer: Answer;
+  private platform: Platform | undefined;
   /** Requests that the rest of the route is working on. */
   private readonly running = new WeakSet<object>();
 
@@ -51,16 +55,31 @@ export class CachedRoute implements NestInterceptor {
     this.answer = new Answer(plan, services.tells);
   }
 
-  async intercept(context: ExecutionContext, next: CallHandler): Promise<Result> {
-    const call = new RouteCall(context, this.plan.site, this.arguments);
-    if (this.running.has(call.request)) return next.handle() as Result;
+  /** Synchronous while it can be: a promise costs Nest more than it costs to look into the memory of this process. */
+  intercept(context: ExecutionContext, next: CallHandler, isFirst: boolean): Result | Promise<Result> {
+    const request = context.getArgByIndex<CallRequest>(0);
+    const call = new RouteCall(context, request, this.plan.site, this.arguments);
+    if (this.running.has(request)) return next.handle() as Result;
     // Its tag is that of a row, and does not vouch for all that a response shows.
-    if (this.isVersioned) delete (call.request.headers as Record<string, unknown>)['if-none-match'];
-    const exchange = Exchange.of(context, this.services.adapter());
+    if (this.isVersioned) delete (request.headers as Record<string, unknown>)['if-none-match'];
+    this.platform ??= { adapter: this.services.adapter(), sending: new FastifySending() };
+    const exchange = Exchange.of(request, context.getArgByIndex<object>(1), this.platform);
     const key = this.mayShare(call) ? this.keys.of(call) : undefined;
-    if (key !== undefined) return of(await this.respond(key, call, exchange, next));
-    this.answer.tell(exchange, 'bypass');
-    return next.handle() as Result;
+    if (key === undefined) {
+      this.answer.tell(exchange, 'bypass');
+      return next.handle() as Result;
+    }
+    return this.near(key, call, exchange, isFirst) ?? this.respond(key, call, exchange, next, isFirst);
+  }
+
+  /** The answer of a response that is kept in this process. */
+  private near(key: string, call: RouteCall, exchange: Exchange, isFirst: boolean): Result | undefined {
+    const { plan, codec, services } = this;
+    const { label } = plan.site;
+    const stored = services.values.now<StoredResponse>({ key, label, dependencies: plan.reads(call), codec });
+    if (stored === NOTHING) return undefined;
+    tell(plan, services.instrumentation, 'onHit', call, { key, source: 'near' });
+    return of(this.answer.give(stored, exchange, 'near', !isFirst));
   }
 
   private mayShare(call: RouteCall): boolean {
@@ -73,7 +92,8 @@ export class CachedRoute implements NestInterceptor {
     call: RouteCall,
     exchange: Exchange,
     next: CallHandler,
-  ): Promise<unknown> {
+    isFirst: boolean,
+  ): Promise<Result> {
     const { plan, services } = this;
     const { values, instrumentation } = services;
     let source: CacheSource | undefined;
@@ -99,11 +119,12 @@ export class CachedRoute implements NestInterceptor {
     });
     if (made instanceof UnsharedResponse) {
       this.answer.tell(exchange, 'bypass');
-      return made.value;
+      return of(made.value);
     }
     if (hasRun) this.forgetWithCookie(key, exchange);
     else tell(plan, instrumentation, 'onHit', call, { key, source });
-    return this.answer.give(made, exchange, hasRun ? 'miss' : source === 'near' ? 'near' : 'hit');
+    const outcome = hasRun ? 'miss' : source === 'near' ? 'near' : 'hit';
+    return of(this.answer.give(made, exchange, outcome, !isFirst));
   }
 
   /** Everything else that belongs to the route: interceptors, pipes and the handler. */

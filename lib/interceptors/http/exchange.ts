@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http';
-import type { ExecutionContext } from '@nestjs/common';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { CallRequest } from '../../core/call-request.js';
+import type { FastifySending } from './fastify-sending.js';
+import type { KeptText } from './kept-text.js';
 import type { HeaderValue } from './stored-response.js';
 
 /** What is looked at in a response of Express. */
@@ -27,29 +28,36 @@ export interface Body {
   readonly contentType?: string;
 }
 
+/** What all exchanges of a route have in common. */
+export interface Platform {
+  readonly adapter: AbstractHttpAdapter;
+  readonly sending: FastifySending;
+}
+
 /** One request and its response, on the platform that Nest runs on. */
 export abstract class Exchange {
-  readonly request: CallRequest;
-
   protected constructor(
-    context: ExecutionContext,
+    readonly request: CallRequest,
     protected readonly response: ExpressResponse | FastifyReply,
     private readonly adapter: AbstractHttpAdapter,
-  ) {
-    this.request = context.switchToHttp().getRequest<CallRequest>();
-  }
+  ) {}
 
-  static of(context: ExecutionContext, adapter: AbstractHttpAdapter): Exchange {
-    const response = context.switchToHttp().getResponse<ExpressResponse | FastifyReply>();
+  static of(request: CallRequest, response: object, platform: Platform): Exchange {
     return 'serialize' in response
-      ? new FastifyExchange(context, response, adapter)
-      : new ExpressExchange(context, response, adapter);
+      ? new FastifyExchange(request, response as FastifyReply, platform)
+      : new ExpressExchange(request, response as ExpressResponse, platform);
   }
 
   abstract readonly raw: ServerResponse;
 
   /** What the platform would send for a value. */
   abstract serialize(value: unknown): Body;
+
+  /**
+   * What Nest is to send of a text; the headers are set.
+   * @param isSeen by others than the platform
+   */
+  abstract textOf(kept: KeptText, isSeen: boolean): string | Buffer;
 
   /** Whether a cookie waits to be set with the response. */
   abstract setsCookie(): boolean;
@@ -78,11 +86,11 @@ export abstract class Exchange {
 
 class ExpressExchange extends Exchange {
   constructor(
-    context: ExecutionContext,
+    request: CallRequest,
     private readonly express: ExpressResponse,
-    adapter: AbstractHttpAdapter,
+    { adapter }: Platform,
   ) {
-    super(context, express, adapter);
+    super(request, express, adapter);
   }
 
   get raw(): ServerResponse {
@@ -103,6 +111,11 @@ class ExpressExchange extends Exchange {
     return { body, contentType: 'application/json; charset=utf-8' };
   }
 
+  /** Nest has Express send bytes as JSON. */
+  textOf({ text }: KeptText): string {
+    return text;
+  }
+
   setsCookie(): boolean {
     return this.express.getHeaders()['set-cookie'] !== undefined;
   }
@@ -111,12 +124,15 @@ class ExpressExchange extends Exchange {
 const escaped = (char: string): string => `\\u00${char.charCodeAt(0).toString(16)}`;
 
 class FastifyExchange extends Exchange {
+  private readonly sending: FastifySending;
+
   constructor(
-    context: ExecutionContext,
+    request: CallRequest,
     private readonly reply: FastifyReply,
-    adapter: AbstractHttpAdapter,
+    { adapter, sending }: Platform,
   ) {
-    super(context, reply, adapter);
+    super(request, reply, adapter);
+    this.sending = sending;
   }
 
   get raw(): ServerResponse {
@@ -128,6 +144,12 @@ class FastifyExchange extends Exchange {
     if (value === undefined || typeof value === 'string') return { body: value };
     if (value instanceof Uint8Array) return { body: Buffer.from(value) };
     return { body: this.reply.serialize(value), contentType: 'application/json; charset=utf-8' };
+  }
+
+  textOf(kept: KeptText, isSeen: boolean): string | Buffer {
+    const asBytes =
+      kept.isLarge && !isSeen && this.sending.takesBytes(this.reply, this.header('content-type'));
+    return asBytes ? kept.bytes : kept.text;
   }
 
   /** `@fastify/cookie` keeps cookies under a symbol of its own until the response is sent. */

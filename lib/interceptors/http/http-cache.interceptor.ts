@@ -15,20 +15,34 @@ export class HttpCacheInterceptor implements NestInterceptor {
     context: ExecutionContext,
     next: CallHandler,
   ): Observable<unknown> | Promise<Observable<unknown>> {
-    const own = context.getType() === 'http' ? interceptorOf(context.getHandler()) : undefined;
-    return own ? own.intercept(context, next) : (next.handle() as Observable<unknown>);
+    return intercept(context, next, false);
   }
+}
+
+function intercept(
+  context: ExecutionContext,
+  next: CallHandler,
+  isFirst: boolean,
+): Observable<unknown> | Promise<Observable<unknown>> {
+  const own = context.getType() === 'http' ? interceptorOf(context.getHandler()) : undefined;
+  return own ? own.intercept(context, next, isFirst) : (next.handle() as Observable<unknown>);
 }
 
 /** Puts the interceptor before all others, where it steps back if the application has placed one itself. */
 export function placeFirst(config: ApplicationConfig): void {
-  const interceptor = new HttpCacheInterceptor();
-  let isPlaced: boolean | undefined;
+  let place: 'first' | 'behind others' | 'elsewhere' | undefined;
   const first: NestInterceptor = {
     intercept: (context, next) => {
-      isPlaced ??= config.getGlobalInterceptors().some((each) => each instanceof HttpCacheInterceptor);
-      return isPlaced ? (next.handle() as Observable<unknown>) : interceptor.intercept(context, next);
+      place ??= placeIn(config.getGlobalInterceptors(), first);
+      return place === 'elsewhere'
+        ? (next.handle() as Observable<unknown>)
+        : intercept(context, next, place === 'first');
     },
   };
   config.getGlobalInterceptors().unshift(first);
+}
+
+function placeIn(all: readonly NestInterceptor[], first: NestInterceptor) {
+  if (all.some((each) => each instanceof HttpCacheInterceptor)) return 'elsewhere';
+  return all[0] === first ? 'first' : 'behind others';
 }

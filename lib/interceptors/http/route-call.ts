@@ -6,17 +6,16 @@ import type { RouteArguments } from './route-arguments.js';
 
 /** A request to a cached route. */
 export class RouteCall implements CallContext {
-  readonly request: CallRequest;
   readonly result: AnyResult;
   private taken: AnyArguments | undefined;
 
   constructor(
     private readonly context: ExecutionContext,
+    readonly request: CallRequest,
     private readonly site: MethodSite,
     private readonly routeArguments: RouteArguments,
     result?: unknown,
   ) {
-    this.request = context.switchToHttp().getRequest<CallRequest>();
     this.result = result as AnyResult;
   }
 
@@ -30,7 +29,7 @@ export class RouteCall implements CallContext {
 
   /** The same request when it has been answered. */
   over(result: unknown): RouteCall {
-    return new RouteCall(this.context, this.site, this.routeArguments, result);
+    return new RouteCall(this.context, this.request, this.site, this.routeArguments, result);
   }
 
   getClass<T = unknown>(): Type<T> {

@@ -28,7 +28,7 @@ export class RouteCompanion implements CachedResponses {
     const request = typeof target === 'string' ? this.requestOf(target) : target;
     const { site } = this.plan;
     const context = new MethodCall(site, (site.owner as { instance: object }).instance, [request]);
-    return this.keys.shared(new RouteCall(context, site, this.arguments));
+    return this.keys.shared(new RouteCall(context, context.request as CallRequest, site, this.arguments));
   }
 
   invalidate(target: string | CallRequest): Promise<void> {

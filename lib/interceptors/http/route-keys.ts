@@ -7,6 +7,8 @@ import { routeOf } from '../../service/request-key.js';
 import type { ResultKeys } from '../../service/result-keys.js';
 import type { RouteCall } from './route-call.js';
 
+const NO_PARTS: readonly KeyPart[] = [];
+
 /** Makes the keys of the responses of one route: of method, path and query, or of what `@CacheKey` says. */
 export class RouteKeys {
   private readonly isByHost: boolean;
@@ -34,13 +36,14 @@ export class RouteKeys {
   private parts(call: RouteCall): readonly KeyPart[] {
     const { request } = call;
     const { key, keyParameters } = this.rules;
-    const host: KeyPart[] = this.isByHost ? [{ path: 'host', value: request.headers['host'] }] : [];
+    const host = this.isByHost ? [{ path: 'host', value: request.headers['host'] }] : NO_PARTS;
     if (keyParameters) {
       const method: KeyPart = { path: 'method', value: request.method };
       return [method, ...host, ...argumentParts(call.args, this.names, keyParameters)];
     }
-    const isWhole = typeof key === 'string' && request.method === 'GET' && isBare(request);
-    return isWhole ? host : [...host, { path: 'route', value: `${request.method} ${routeOf(request)}` }];
+    if (typeof key === 'string' && request.method === 'GET' && isBare(request)) return host;
+    const route: KeyPart = { path: 'route', value: `${request.method} ${routeOf(request)}` };
+    return host.length === 0 ? [route] : [...host, route];
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Codec, NearCodec } from '../../core/lookup.js';
-import { primitiveBytes } from '../../core/kept-value.js';
 import type { Serializer } from '../../core/serializer.js';
 import type { NearForm } from '../../drivers/near-entries.interface.js';
+import { KeptText } from './kept-text.js';
 
 export type HeaderValue = string | number | readonly string[];
 
@@ -12,6 +12,8 @@ export interface StoredResponse {
   readonly headers: readonly (readonly [name: string, value: HeaderValue])[];
   /** What is sent; `undefined`: an empty body. */
   readonly body: string | Buffer | undefined;
+  /** Instead of a body: a text that came out of the cache. */
+  readonly text?: KeptText | undefined;
   /** Instead of a body: what Nest makes the response of, when it redirects or renders. */
   readonly ingredient?: { readonly value: unknown } | undefined;
   /** Entity tag as it stands in the header. */
@@ -35,7 +37,7 @@ interface Head extends Pick<StoredResponse, 'status' | 'headers' | 'tag' | 'at'>
 
 /** Responses <-> bytes: length of the head (uint32), head (JSON), body as it is sent. */
 export class ResponseCodec implements Codec<MadeResponse> {
-  readonly near: NearCodec<MadeResponse> = {
+  readonly near: NearCodec<StoredResponse> = {
     open: (payload) => {
       const response = this.decode(payload);
       return response.ingredient ? undefined : new KeptResponse(response);
@@ -61,7 +63,7 @@ export class ResponseCodec implements Codec<MadeResponse> {
     const body = payload.subarray(bodyAt);
     switch (kind) {
       case 'text':
-        return { ...head, body: body.toString('utf8') };
+        return { ...head, body: undefined, text: new KeptText(body) };
       case 'bytes':
         return { ...head, body: Buffer.from(body) };
       case 'ingredient':
@@ -85,7 +87,7 @@ class KeptResponse implements NearForm {
   readonly bytes: number;
 
   constructor(readonly response: StoredResponse) {
-    const { body } = response;
-    this.bytes = OVERHEAD + (Buffer.isBuffer(body) ? body.length : primitiveBytes(body));
+    const { text, body } = response;
+    this.bytes = OVERHEAD + (text?.settle() ?? body?.length ?? 0);
   }
 }
