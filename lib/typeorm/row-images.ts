@@ -17,6 +17,12 @@ export interface Observed {
   readonly effect: Effect;
 }
 
+interface Returned {
+  readonly result: StructuredResult;
+  /** What our columns say of the rows that the statement touched. */
+  readonly rows: readonly Row[];
+}
+
 /**
  * Runs a statement inside a transaction and learns the rows that it changed, as they were and as they became.
  *
@@ -34,7 +40,7 @@ export class RowImages {
     this.inserted = new InsertedRows(reads, dialect);
   }
 
-  async run(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
+  run(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
     if (plan.missing.length === 0 || plan.source.kind === 'table')
       return this.plain(plan, statement, execute);
     if (plan.source.kind === 'insert') return this.insert(plan, statement, execute);
@@ -60,17 +66,24 @@ export class RowImages {
     return byKey && table.primaryColumns.length > 0 && source.where !== undefined;
   }
 
-  private async returning(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
-    const { result, rows } = await this.executeReturning(plan, statement, execute);
-    const images = rows.map((row) => imageOfRow(row, columnsOf(plan), plan.table, returningLabel));
-    return { result, effect: { ...effectOf(plan), images } };
+  private returning(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
+    return this.executeReturning(plan, statement, execute, ({ result, rows }) => {
+      const columns = columnsOf(plan);
+      const images = rows.map((row) => imageOfRow(row, columns, plan.table, returningLabel));
+      return { result, effect: { ...effectOf(plan), images } };
+    });
   }
 
-  private async executeReturning(plan: WritePlan, { sql, params }: Statement, execute: Execute) {
+  private executeReturning(
+    plan: WritePlan,
+    { sql, params }: Statement,
+    execute: Execute,
+    use: (returned: Returned) => Observed,
+  ): Promise<Observed> {
     const had = plan.source.returning;
     const extended = withReturning(sql, columnsOf(plan), had, this.dialect, plan.source.image?.target);
-    const result = (await execute(extended, params, true)) as StructuredResult;
-    return { result, rows: stripReturning(result, had) };
+    const executed = execute(extended, params, true) as Promise<StructuredResult>;
+    return executed.then((result) => use({ result, rows: stripReturning(result, had) }));
   }
 
   private async insert(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
@@ -113,7 +126,13 @@ export class RowImages {
     const keys = table.primaryColumns;
     if (!rows || keys.length === 0 || !keys.every((key) => columnsOf(plan).includes(key)))
       return this.plain(plan, statement, execute);
-    const { result, rows: touched } = await this.executeReturning(plan, statement, execute);
+    return this.executeReturning(plan, statement, execute, (returned) => this.same(plan, rows, returned));
+  }
+
+  /** The effect, if the rows that were touched are among those that were seen. */
+  private same(plan: WritePlan, rows: readonly Row[], { result, rows: touched }: Returned): Observed {
+    const { table } = plan;
+    const keys = table.primaryColumns;
     const textOf = (row: Row, label = (name: string) => name): string =>
       JSON.stringify(keys.map((key) => row[label(key)]));
     const seen = new Set(rows.map((row) => textOf(row)));
