@@ -6,6 +6,7 @@ import type { ForeignKeys } from './foreign-keys.js';
 import type { RowImages } from './row-images.js';
 import type { Execute, Statement, StructuredResult } from './statement.js';
 import type { UpsertImages } from './upsert-images.js';
+import { WriteFactsMemo } from './write-facts.js';
 import { effectOf, planWrite, type WritePlan } from './write-plan.js';
 
 /** A write as it will be run: what is known of it, and whether the database must be asked for the rest. */
@@ -24,13 +25,17 @@ export interface ObservedWrite {
 
 /** Turns the analysis of a write into effects with row images. */
 export class WriteObserver {
+  private readonly facts: WriteFactsMemo;
+
   constructor(
     private readonly catalog: TypeOrmCatalog,
     private readonly invalidator: Invalidator,
     private readonly images: RowImages,
     private readonly upserts: UpsertImages,
     private readonly foreignKeys: ForeignKeys,
-  ) {}
+  ) {
+    this.facts = new WriteFactsMemo(invalidator.registries);
+  }
 
   /** @returns a promise only where the backend has to be asked first */
   prepare(
@@ -48,10 +53,9 @@ export class WriteObserver {
     params: readonly unknown[],
     known: boolean,
   ): PreparedWrite {
-    const { registries } = this.invalidator;
     const plans = effects.flatMap((effect) => {
       const table = this.catalog.get(effect.table);
-      return table ? [planWrite(effect, params, table, registries)] : [];
+      return table ? [planWrite(effect, params, table, this.facts.of(effect, table))] : [];
     });
     const [plan] = plans;
     const single = plans.length === 1 && plan && plan.source.kind !== 'table' && !plan.source.nested;
