@@ -192,26 +192,26 @@ export class GuardedDriver implements CacheDriver {
     return reply;
   }
 
-  async #invalidate<T>(
+  #invalidate<T>(
     remember: () => void,
     start: () => Promise<T>,
     deadlines: Deadlines = this.#invalidations,
   ): Promise<T> {
     if (!this.#up) {
       remember();
-      throw UNAVAILABLE;
+      return Promise.reject(UNAVAILABLE);
     }
     const epoch = this.outages.count;
-    try {
-      return await attempt(deadlines, start).catch((error: unknown) => {
-        if (epoch !== this.outages.count) throw error;
-        return attempt(deadlines, start);
-      });
-    } catch (error) {
-      remember();
-      this.#down(error);
-      throw driverError(error);
-    }
+    return attempt(deadlines, start).catch(async (first: unknown) => {
+      try {
+        if (epoch !== this.outages.count) throw first;
+        return await attempt(deadlines, start);
+      } catch (error) {
+        remember();
+        this.#down(error);
+        throw driverError(error);
+      }
+    });
   }
 
   #down(error: unknown): void {

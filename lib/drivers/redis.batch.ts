@@ -23,9 +23,14 @@ export class WriteBatch {
   #stream: Corkable | undefined;
   #held = 0;
 
-  /** To be called before a command is sent. @param stream the client's socket of this moment, if it shows one */
-  begin(stream: Corkable | undefined): void {
-    if (this.#unanswered++ === 0 && this.#held === 0) return;
+  /**
+   * To be called before a command is sent.
+   * @param stream the client's socket of this moment, if it shows one
+   * @param waits nobody waits for its reply: what the caller does next in this turn goes first
+   */
+  begin(stream: Corkable | undefined, waits = false): void {
+    const isIdle = this.#unanswered++ === 0 && this.#held === 0;
+    if (isIdle && !waits) return;
     if (this.#held === MOST || this.#stream !== stream) this.#release();
     if (typeof stream?.cork !== 'function') return;
     if (this.#held++ > 0) return;

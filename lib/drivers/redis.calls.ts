@@ -35,10 +35,15 @@ export class RedisCalls {
     return this.#send(new ScriptCall(script, request, this.prefix, use));
   }
 
-  #send<Result>(call: Call<Result>): Promise<Result> {
+  /** As `run`, for what nobody waits for: it leaves at the end of the turn, behind all that is sent in it. */
+  runLater<Request, Reply>(script: RedisScript<Request, Reply>, request: Request): Promise<Reply> {
+    return this.#send(new ScriptCall(script, request, this.prefix, asItIs), true);
+  }
+
+  #send<Result>(call: Call<Result>, waits = false): Promise<Result> {
     const { client, sendPlain } = this.connection;
     const batch = this.#batch;
-    batch.begin(client.stream);
+    batch.begin(client.stream, waits);
     if (sendPlain) {
       const command = new PlainCommand(call, client, batch);
       sendPlain(command);

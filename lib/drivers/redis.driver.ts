@@ -100,13 +100,14 @@ export class RedisDriver implements ConnectedDriver, BusSource {
     return this.#calls.run(writeScript, request);
   }
 
-  async pend(request: PendRequest): Promise<ReadonlyMap<string, ShapeRegistry> | undefined> {
-    if (request.tokens.length === 0 && request.registries.size === 0) return undefined;
+  pend(request: PendRequest): Promise<ReadonlyMap<string, ShapeRegistry> | undefined> {
+    if (request.tokens.length === 0 && request.registries.size === 0) return Promise.resolve(undefined);
     return this.#calls.run(pendScript, request);
   }
 
-  async settle(request: SettleRequest): Promise<void> {
-    if (request.tokens.length > 0 || request.tables.length > 0) await this.#calls.run(settleScript, request);
+  settle(request: SettleRequest): Promise<void> {
+    if (request.tokens.length === 0 && request.tables.length === 0) return Promise.resolve();
+    return this.#calls.runLater(settleScript, request);
   }
 
   async restamp(tokens: readonly Token[]): Promise<void> {

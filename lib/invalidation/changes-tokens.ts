@@ -8,18 +8,29 @@ const MAX_TOKENS = 5000;
 
 export const isNone = ({ effects, tokens }: Changes): boolean => effects.length === 0 && tokens.size === 0;
 
-export const tablesOf = ({ effects }: Changes): readonly string[] =>
-  [...new Set(effects.map(({ table }) => table))].sort();
+export function tablesOf({ effects }: Changes): readonly string[] {
+  const [first] = effects;
+  // The most usual.
+  if (first && effects.length === 1) return [first.table];
+  return [...new Set(effects.map(({ table }) => table))].sort();
+}
 
 /** Tokens by table, for when the shapes are of no use. */
 export const coarseTokens = (changes: Changes): readonly Token[] =>
   [...new Set([...changes.tokens, ...tablesOf(changes).map(tableToken)])].sort();
 
-/** What the changes make stale, as far as the registries of their tables are known. */
-export function tokensOfChanges(changes: Changes, registries: RegistryCache): readonly Token[] {
+/**
+ * What the changes make stale, as far as the registries of their tables are known.
+ * @param tables those of the changes
+ */
+export function tokensOfChanges(
+  changes: Changes,
+  tables: readonly string[],
+  registries: RegistryCache,
+): readonly Token[] {
+  if (changes.tokens.has(EVERYTHING)) return [EVERYTHING];
   const tokens = new Set<Token>(changes.tokens);
-  if (tokens.has(EVERYTHING)) return [EVERYTHING];
-  for (const table of tablesOf(changes)) {
+  for (const table of tables) {
     // A registry that is not there may have been lost: its readers can only be reached through the table's token.
     if (registries.get(table)?.version === '') tokens.add(tableToken(table));
   }

@@ -58,21 +58,27 @@ export class Invalidator {
    * @returns what to settle, or `undefined` when nothing changed
    * @throws CacheOpsError `INVALIDATION` when it could not be told and `onRedisFailure` is `fail`
    */
-  async pend(changes: Changes, complete?: Complete): Promise<Pending | undefined> {
-    if (isNone(changes)) return undefined;
-    try {
-      return await this.mark(changes, complete);
-    } catch (error) {
-      this.instrumentation.error('pend', error);
-      if (this.settings.onRedisFailure === 'degrade') return unmarked(changes, this.settler.moment());
-      throw new CacheOpsError(
-        'INVALIDATION',
-        'the invalidation could not be announced; the write was refused',
-        {
-          cause: error,
-        },
-      );
-    }
+  pend(changes: Changes, complete?: Complete): Promise<Pending | undefined> {
+    if (isNone(changes)) return Promise.resolve(undefined);
+    const writer = newStamp();
+    const moment = this.settler.moment();
+    const { pendTtl, replicaLag = 0 } = this.settings;
+    const ttl = pendTtl + replicaLag;
+    const send: Send = (tokens, registries) => this.driver.pend({ writer, tokens, registries, ttl });
+    return this.agreed(changes, send, complete).then(
+      ({ tokens, tables }) => ({ writer, tokens, tables, moment }),
+      (error: unknown) => this.unannounced(changes, error),
+    );
+  }
+
+  private unannounced(changes: Changes, error: unknown): Pending {
+    this.instrumentation.error('pend', error);
+    if (this.settings.onRedisFailure === 'degrade') return unmarked(changes, this.settler.moment());
+    throw new CacheOpsError(
+      'INVALIDATION',
+      'the invalidation could not be announced; the write was refused',
+      { cause: error },
+    );
   }
 
   /**
@@ -168,16 +174,6 @@ export class Invalidator {
     }
   }
 
-  private async mark(changes: Changes, complete?: Complete): Promise<Pending> {
-    const writer = newStamp();
-    const moment = this.settler.moment();
-    const { pendTtl, replicaLag = 0 } = this.settings;
-    const ttl = pendTtl + replicaLag;
-    const send: Send = (tokens, registries) => this.driver.pend({ writer, tokens, registries, ttl });
-    const sent = await this.agreed(changes, send, complete);
-    return { writer, ...sent, moment };
-  }
-
   /**
    * Sends the tokens of changes as they follow from the registries of the backend; `send` answers with those when they
    * are others than were known.
@@ -185,10 +181,12 @@ export class Invalidator {
   private async agreed(given: Changes, send: Send, complete?: Complete): Promise<Announced> {
     let changes = given;
     const tables = tablesOf(changes);
-    await this.registries.load(tables);
+    const loading = this.registries.load(tables);
+    if (loading) await loading;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const tokens = tokensOfChanges(changes, this.registries);
-      const registries = new Map(tables.map((table) => [table, this.registries.get(table)?.version ?? '']));
+      const tokens = tokensOfChanges(changes, tables, this.registries);
+      const registries = new Map<string, string>();
+      for (const table of tables) registries.set(table, this.registries.get(table)?.version ?? '');
       const current = await send(tokens, registries);
       if (!current) return { tokens, tables };
       this.registries.learn(current);

@@ -20,9 +20,15 @@ export class RegistryCache {
 
   /** Loads the shapes of the tables never seen, in one round trip; `undefined` when there are none. */
   load(tables: Iterable<string>): Promise<void> | undefined {
+    const missing = this.missing(tables);
+    return missing.length === 0 ? undefined : this.fetch(missing);
+  }
+
+  /** The tables never seen. */
+  missing(tables: Iterable<string>): readonly string[] {
     const missing: string[] = [];
     for (const table of tables) if (!this.known.has(table)) missing.push(table);
-    return missing.length === 0 ? undefined : this.fetch(missing);
+    return missing;
   }
 
   private async fetch(tables: readonly string[]): Promise<void> {

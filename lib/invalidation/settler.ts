@@ -91,7 +91,7 @@ export class Settler {
     const marked = isLost && replicaLag ? again() : undefined;
     const finished = replicaLag ? this.caughtUp(marks).then(() => this.finish(marks)) : this.finish(marks);
     const told = delivered ? finished.then(delivered) : finished;
-    this.keep(told.catch((error: unknown) => this.instrumentation.error('settle', error)));
+    this.keep(told);
     return isLost ? this.patiently(marked ?? finished, again) : undefined;
   }
 
@@ -119,7 +119,13 @@ export class Settler {
   }
 
   private keep(work: Promise<void>): void {
-    const kept = work.finally(() => this.settling.delete(kept));
+    const kept = work.then(
+      () => void this.settling.delete(kept),
+      (error: unknown) => {
+        this.settling.delete(kept);
+        this.instrumentation.error('settle', error);
+      },
+    );
     this.settling.add(kept);
   }
 }

@@ -39,7 +39,9 @@ export class TransactionFrames {
 
   /** The transaction has written: it must read past the cache (law 7). */
   get dirty(): boolean {
-    return this.stack.some((frame) => frame.dirty);
+    // Asked before each statement.
+    for (const frame of this.stack) if (frame.dirty) return true;
+    return false;
   }
 
   begin(): void {
@@ -76,7 +78,7 @@ export class TransactionFrames {
     const frame = this.stack[this.stack.length - 1];
     if (!frame) return;
     frame.dirty = true;
-    frame.effects.push(...effects);
+    for (const effect of effects) frame.effects.push(effect);
     for (const token of tokens) frame.tokens.add(token);
   }
 
@@ -89,6 +91,10 @@ export class TransactionFrames {
 
   /** Everything recorded so far, all frames together. */
   changes(): Changes {
+    const [frame] = this.stack;
+    // The most usual; a copy, because more may be recorded while it is announced.
+    if (frame && this.stack.length === 1)
+      return { effects: frame.effects.slice(), tokens: new Set(frame.tokens) };
     return {
       effects: this.stack.flatMap((frame) => frame.effects),
       tokens: new Set(this.stack.flatMap((frame) => [...frame.tokens])),

@@ -1,4 +1,4 @@
-import type { EntityMetadata, QueryRunner, SelectQueryBuilder } from 'typeorm';
+import type { EntityMetadata, QueryRunner } from 'typeorm';
 import type { Codec } from '../core/lookup.js';
 import type { ObservedConnection } from './connection.js';
 import type { CacheOp } from './profiles.js';
@@ -33,6 +33,7 @@ export type ConnectionOf = (runner: QueryRunner | undefined) => ObservedConnecti
 const WANTS = Symbol('cacheops.wants');
 const EXISTS_OF = Symbol('cacheops.existsOf');
 const LOAD_GRAPH = Symbol('cacheops.loadGraph');
+const READ = Symbol('cacheops.read');
 
 /** The entities of a builder of ours from the database, before `afterLoad`. */
 export const loadGraph = (builder: object): Promise<object[]> =>
@@ -74,15 +75,21 @@ export function cachedSelectBuilder(
     [EXISTS_OF]?: Internals;
 
     getOne(): unknown {
-      return wanting(this, 'get', () => kit.base.getOne.call(this));
+      return this[READ]('get', 'getOne');
     }
 
     getMany(): unknown {
-      return wanting(this, 'fetch', () => kit.base.getMany.call(this));
+      return this[READ]('fetch', 'getMany');
     }
 
     getManyAndCount(): unknown {
-      return wanting(this, 'fetch', () => kit.base.getManyAndCount.call(this));
+      return this[READ]('fetch', 'getManyAndCount');
+    }
+
+    [READ](op: CacheOp, method: 'getOne' | 'getMany' | 'getManyAndCount'): unknown {
+      // TypeORM's own reads for a write come here: whatever is wanted, they are not served.
+      if (door.shared.context.bypass) return kit.base[method].call(this);
+      return wanting(this, op, () => kit.base[method].call(this));
     }
 
     getRawAndEntities(): unknown {
@@ -160,7 +167,7 @@ function detachedLoad(base: Kit['base'], self: Internals): () => Promise<object[
 }
 
 /** Entities as one graph from one entry, or as TypeORM makes them from rows that may be cached. */
-async function readEntities(
+function readEntities(
   { base, door, front, connectionOf }: Kit,
   self: Internals,
   op: CacheOp | undefined,
@@ -175,6 +182,16 @@ async function readEntities(
   const listens = self.expressionMap.callListeners;
   const plan: GraphPlan = { ...decision, metadata, listens, codec: graphCodec(door, metadata, decision.sql) };
   if (!self.expressionMap.useTransaction && isConstant(self)) front.keep(plan);
+  return readGraph(base, door, self, runner, plan);
+}
+
+async function readGraph(
+  base: Kit['base'],
+  door: ReadDoor,
+  self: Internals,
+  runner: QueryRunner,
+  plan: GraphPlan,
+): Promise<EntitiesAndRaw> {
   const load = async (primary: QueryRunner): Promise<object[]> =>
     (await base.executeEntitiesAndRawResults.call(silent(self), primary)).entities;
   const entities = await door.shared.cache.getOrSet({
@@ -188,7 +205,7 @@ async function readEntities(
 }
 
 /** Raw rows: counts, sums, `exists`, raw results, and the rows of entities that are not stored as a graph. */
-async function readRows(
+function readRows(
   { base, door, connectionOf }: Kit,
   self: Internals,
   wants: CacheOp | undefined,
@@ -196,11 +213,12 @@ async function readRows(
   runner: QueryRunner,
 ): Promise<Row[]> {
   const load = (on: QueryRunner): Promise<Row[]> => base.loadRawResults.call(uncached(self), on);
+  if (door.shared.context.bypass) return load(runner);
   const decision = decideRaw(self, door, connectionOf(runner), wants, existsOf);
   if ('refusal' in decision) return load(runner);
-  const rows = await door.shared.cache.getOrSet<readonly Row[]>({
+  return door.shared.cache.getOrSet<Row[]>({
     ...decision,
-    codec: door.shared.rowsCodec,
+    codec: door.shared.rowsCodec as Codec<Row[]>,
     patient: true,
     load: () => onPrimary(self, runner, load),
     detach: () => {
@@ -208,27 +226,7 @@ async function readRows(
       return () => onOwn(copy, base.loadRawResults.bind(copy));
     },
   });
-  return rows as Row[];
 }
-
-/** What `explain` needs: the decision for a builder without running it. */
-export function explainBuilder(
-  builder: SelectQueryBuilder<object>,
-  door: ReadDoor,
-): ReadDecision & { sql: string } {
-  const self = builder as unknown as Internals;
-  const metadata = mainMetadata(self);
-  const query = textOf(self, metadata && storesGraph(self) ? graphVariant(self) : ROWS);
-  if (!metadata) return { refusal: 'the query does not start from an entity', sql: query.sql };
-  const subject = subjectOf(self, 'fetch');
-  const asked = { ...subject, cache: subject.cache ?? anyOp(door, metadata) };
-  return { ...door.decide(asked, undefined, () => query), sql: query.sql };
-}
-
-const anyOp = (door: ReadDoor, metadata: EntityMetadata): true | undefined => {
-  const profile = door.shared.profiles.of(metadata);
-  return profile && profile.ops.size > 0 ? true : undefined;
-};
 
 async function wanting<T>(
   builder: { [WANTS]?: CacheOp | undefined },

@@ -35,9 +35,14 @@ export class ConnectionTransaction {
     return this.session.readsCommitted(this.frames.active);
   }
 
-  /** Outside a transaction: a session without autocommit begins one with its first write. */
-  async beforeWrite(): Promise<void> {
-    if (await this.session.isManual()) this.frames.begin();
+  /**
+   * Outside a transaction: a session without autocommit begins one with its first write.
+   * @returns `undefined`: there is nothing to wait for
+   */
+  beforeWrite(): Promise<void> | undefined {
+    return this.session.manual()?.then((isManual) => {
+      if (isManual) this.frames.begin();
+    });
   }
 
   /** The connection goes away with what is open: neither committed nor rolled back by us. */
@@ -59,7 +64,8 @@ export class ConnectionTransaction {
     const complete = this.frames.active
       ? (each: Changes): Promise<Changes> => late.complete(each, this.execute).catch(() => each)
       : undefined;
-    const row = outbox && !isNone(changes) ? await outbox.add(changes, this.execute) : undefined;
+    if (isNone(changes)) return work();
+    const row = outbox && (await outbox.add(changes, this.execute));
     const pending = await invalidator.pend(changes, complete);
     try {
       return await work();
@@ -69,14 +75,19 @@ export class ConnectionTransaction {
     }
   }
 
-  async control(analysis: TransactionAnalysis, statement: Statement): Promise<unknown> {
-    const { frames } = this;
-    if (analysis.action === 'commit') {
-      const done = await this.commit(statement);
-      if (analysis.chain) frames.begin();
-      return done;
-    }
+  control(analysis: TransactionAnalysis, statement: Statement): Promise<unknown> {
     if (analysis.action === 'begin') return this.begin(analysis.isolation, statement);
+    if (analysis.action !== 'commit') return this.follow(analysis, statement);
+    const committed = this.commit(statement);
+    if (!analysis.chain) return committed;
+    return committed.then((result) => {
+      this.frames.begin();
+      return result;
+    });
+  }
+
+  private async follow(analysis: TransactionAnalysis, statement: Statement): Promise<unknown> {
+    const { frames } = this;
     const result = await this.execute(statement.sql, statement.params, statement.structured);
     switch (analysis.action) {
       case 'isolation':
@@ -106,16 +117,22 @@ export class ConnectionTransaction {
     for (const task of this.afterRollback.splice(0)) await task();
   }
 
-  private async begin(level: string | undefined, statement: Statement): Promise<unknown> {
+  private begin(level: string | undefined, statement: Statement): Promise<unknown> {
     const { sql, params, structured } = statement;
     // MySQL commits what is open; the others refuse, or warn and go on with it.
     const commits = this.frames.active && this.shared.dialect === 'mysql';
     const nested = this.frames.active && !commits;
-    const result = commits ? await this.commit(statement) : await this.execute(sql, params, structured);
-    if (nested) return result;
-    await this.session.begin(level);
-    this.frames.begin();
-    return result;
+    const done = commits ? this.commit(statement) : this.execute(sql, params, structured);
+    return nested ? done : done.then((result) => this.begun(level, result));
+  }
+
+  private begun(level: string | undefined, result: unknown): unknown {
+    const opened = (): unknown => {
+      this.frames.begin();
+      return result;
+    };
+    const waits = this.session.begin(level);
+    return waits ? waits.then(opened) : opened();
   }
 
   /** UNLOCK TABLES commits only under LOCK TABLES, which has ended our frames itself. */
@@ -134,27 +151,31 @@ export class ConnectionTransaction {
   }
 
   /** Runs what ends the transaction, which may be a statement that changes something itself (MySQL's DDL). */
-  async commit(
-    { sql, params, structured }: Statement,
-    analysis: StatementAnalysis = NO_CHANGE,
-  ): Promise<unknown> {
-    const own = coarseChanges(analysis);
-    const { effects, tokens } = this.frames.changes();
-    const changes = {
-      effects: [...effects, ...own.effects],
-      tokens: new Set([...tokens, ...own.tokens]),
-    };
+  commit(statement: Statement, analysis?: StatementAnalysis): Promise<unknown> {
+    const recorded = this.frames.changes();
+    const changes = analysis ? together(recorded, coarseChanges(analysis)) : recorded;
+    return this.beforeCommit.length > 0
+      ? this.checked().then(() => this.committed(changes, statement))
+      : this.committed(changes, statement);
+  }
+
+  private async checked(): Promise<void> {
     for (const check of this.beforeCommit.splice(0)) await check();
-    try {
-      const result = await this.published(changes, () => this.execute(sql, params, structured));
-      this.frames.end();
-      this.afterRollback.length = 0;
-      return result;
-    } catch (error) {
-      // Whether it was committed cannot be told; an entity that looks older than its row is refused, not lost.
-      this.frames.rollback();
-      throw error;
-    }
+  }
+
+  private committed(changes: Changes, { sql, params, structured }: Statement): Promise<unknown> {
+    return this.published(changes, () => this.execute(sql, params, structured)).then(
+      (result) => {
+        this.frames.end();
+        this.afterRollback.length = 0;
+        return result;
+      },
+      (error: unknown) => {
+        // Whether it was committed cannot be told; an entity that looks older than its row is refused, not lost.
+        this.frames.rollback();
+        throw error;
+      },
+    );
   }
 
   /** Makes one transaction of the locking look at the rows and the statement. */
@@ -175,8 +196,12 @@ export class ConnectionTransaction {
 }
 
 export const NO_TOKENS: ReadonlySet<string> = new Set();
-const NO_CHANGE: StatementAnalysis = { kind: 'session' };
 const COMMIT: Statement = { sql: 'COMMIT', params: [], structured: false };
+
+const together = (one: Changes, other: Changes): Changes => ({
+  effects: [...one.effects, ...other.effects],
+  tokens: new Set([...one.tokens, ...other.tokens]),
+});
 
 /** Changes of whole tables, for statements whose rows are not followed. */
 export function coarseChanges(analysis: StatementAnalysis): Changes {

@@ -8,8 +8,10 @@ import { coarseChanges, ConnectionTransaction, NO_TOKENS } from './connection-tr
 import { Mutex } from './mutex.js';
 import { dependenciesOfRead } from './read-dependencies.js';
 import type { Execute, Statement, StructuredResult } from './statement.js';
+import type { PreparedWrite } from './write-observer.js';
 
 type Release = () => Promise<void>;
+type WritingAnalysis = Exclude<StatementAnalysis, { kind: 'transaction' }>;
 
 const READ = /^\s*(?:SELECT|SHOW)\b/i;
 
@@ -62,23 +64,37 @@ export class ObservedConnection {
   }
 
   private pass(sql: string, params: readonly unknown[], structured: boolean): Promise<unknown> {
-    if (isPlainRead(sql)) return this.execute(sql, params, structured);
+    if (isPlainRead(sql)) return this.read(sql, params, structured);
     const statement = { sql, params, structured };
     const change = MAY_CHANGE_SESSION.test(sql) ? sessionChangeOf(sql) : undefined;
-    if (change) return this.lock.run(() => this.transaction.changeSession(change, statement));
+    if (change) return this.alone(() => this.transaction.changeSession(change, statement));
     const analysis = this.shared.analyser.analyse(sql);
     if (this.frames.active && analysis.kind !== 'transaction' && this.transaction.commitsImplicitly(sql)) {
-      return this.lock.run(() => this.transaction.commit(statement, analysis));
+      return this.alone(() => this.transaction.commit(statement, analysis));
     }
     switch (analysis.kind) {
       case 'read':
       case 'session':
-        return this.execute(sql, params, structured);
+        return this.read(sql, params, structured);
       case 'transaction':
-        return this.lock.run(() => this.transaction.control(analysis, statement));
+        return this.alone(() => this.transaction.control(analysis, statement));
       default:
-        return this.lock.run(() => this.write(analysis, statement));
+        return this.alone(() => this.write(analysis, statement));
     }
+  }
+
+  private read(sql: string, params: readonly unknown[], structured: boolean): Promise<unknown> {
+    const result = this.execute(sql, params, structured);
+    // Outside a transaction there is nothing to tell of an error.
+    if (!this.frames.active) return result;
+    return result.catch((error: unknown) => {
+      this.note(error);
+      throw error;
+    });
+  }
+
+  private alone(work: () => Promise<unknown>): Promise<unknown> {
+    return this.lock.run(work, (error) => this.note(error));
   }
 
   /** A load that reads past the cache depends on what it reads all the same. `undefined`: no load wants to know. */
@@ -132,12 +148,15 @@ export class ObservedConnection {
     return this.lock.run(async () => (this.frames.active ? undefined : work(this.execute)));
   }
 
-  private async write(
-    analysis: Exclude<StatementAnalysis, { kind: 'transaction' }>,
-    statement: Statement,
-  ): Promise<unknown> {
+  /* From here on without `async` where nothing is waited for: each promise costs more than the work between two. */
+
+  private write(analysis: WritingAnalysis, statement: Statement): Promise<unknown> {
+    const waits = this.frames.active ? undefined : this.transaction.beforeWrite();
+    return waits ? waits.then(() => this.run(analysis, statement)) : this.run(analysis, statement);
+  }
+
+  private run(analysis: WritingAnalysis, statement: Statement): Promise<unknown> {
     const { sql, params, structured } = statement;
-    if (!this.frames.active) await this.transaction.beforeWrite();
     if (this.shared.invalidator.silent) {
       this.frames.record([]);
       return this.execute(sql, params, structured);
@@ -147,28 +166,33 @@ export class ObservedConnection {
     return this.observed(analysis.effects, statement);
   }
 
-  private async observed(effects: readonly WriteEffect[], statement: Statement): Promise<unknown> {
+  private observed(effects: readonly WriteEffect[], statement: Statement): Promise<unknown> {
+    const prepared = this.shared.writes.prepare(effects, statement.params);
+    return prepared instanceof Promise
+      ? prepared.then((each) => this.prepared(each, statement))
+      : this.prepared(prepared, statement);
+  }
+
+  private prepared(prepared: PreparedWrite, statement: Statement): Promise<unknown> {
     const { writes } = this.shared;
-    const prepared = await writes.prepare(effects, statement.params);
     if (!prepared.needsImages) {
       const changes = { effects: writes.effects(prepared), tokens: NO_TOKENS };
       return this.announced(changes, statement, prepared.tellsNone);
     }
-    const run = async (): Promise<StructuredResult> => {
-      const observed = await writes.run(prepared, statement, this.execute);
-      this.frames.record(observed.effects);
-      return observed.result;
-    };
+    const run = (): Promise<unknown> =>
+      writes.run(prepared, statement, this.execute).then(({ result, effects }) => {
+        this.frames.record(effects);
+        return statement.structured ? result : result.raw;
+      });
     this.frames.record([]);
-    const result = this.frames.active ? await run() : await this.transaction.inTransaction(run);
-    return statement.structured ? result : result.raw;
+    return this.frames.active ? run() : this.transaction.inTransaction(run);
   }
 
   /**
    * What changes is known beforehand: inside a transaction it is recorded, outside it is marked around the statement.
    * @param tellsNone a count of 0 says that nothing was changed
    */
-  private async announced(changes: Changes, statement: Statement, tellsNone = false): Promise<unknown> {
+  private announced(changes: Changes, statement: Statement, tellsNone = false): Promise<unknown> {
     const run = (): Promise<unknown> => this.recorded(changes, statement, tellsNone);
     if (this.frames.active) return run();
     const { sql, params, structured } = statement;
@@ -187,21 +211,22 @@ export class ObservedConnection {
     return !tokens.has(EVERYTHING) && !this.transaction.commitsImplicitly(sql);
   }
 
-  private async recorded(
+  private recorded(
     { effects, tokens }: Changes,
     { sql, params, structured }: Statement,
     tellsNone: boolean,
   ): Promise<unknown> {
     this.frames.record([]);
-    let result: StructuredResult;
-    try {
-      result = (await this.execute(sql, params, true)) as StructuredResult;
-    } catch (error) {
-      // Tables without transactions (MyISAM) keep what was written before the error.
-      if (this.shared.dialect !== 'sqlite' || KEEPS_SOME.test(sql)) this.frames.record(effects, tokens);
-      throw error;
-    }
-    if (!tellsNone || result.affected !== 0) this.frames.record(effects, tokens);
-    return structured ? result : result.raw;
+    return (this.execute(sql, params, true) as Promise<StructuredResult>).then(
+      (result) => {
+        if (!tellsNone || result.affected !== 0) this.frames.record(effects, tokens);
+        return structured ? result : result.raw;
+      },
+      (error: unknown) => {
+        // Tables without transactions (MyISAM) keep what was written before the error.
+        if (this.shared.dialect !== 'sqlite' || KEEPS_SOME.test(sql)) this.frames.record(effects, tokens);
+        throw error;
+      },
+    );
   }
 }

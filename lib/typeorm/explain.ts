@@ -1,8 +1,16 @@
 import type { EntityMetadata, SelectQueryBuilder } from 'typeorm';
 import type { QueryExplanation } from '../core/entity-model.js';
 import { bindRead, type BoundRead } from '../sql/index.js';
-import { explainBuilder } from './cached-select.js';
-import type { DoorContext } from './read-door.js';
+import {
+  graphVariant,
+  type Internals,
+  mainMetadata,
+  ROWS,
+  storesGraph,
+  subjectOf,
+  textOf,
+} from './builder-internals.js';
+import type { DoorContext, ReadDecision, ReadDoor } from './read-door.js';
 import type { ObservedDataSource } from './observed-data-source.js';
 
 /** What the door would do with a query, and which writes would make its result stale. */
@@ -63,3 +71,22 @@ function rowsText(table: string, condition: BoundRead['conditions'][number]): st
   );
   return `a row of ${table} with ${parts.join(' and ')}`;
 }
+
+/** What `explain` needs: the decision for a builder without running it. */
+export function explainBuilder(
+  builder: SelectQueryBuilder<object>,
+  door: ReadDoor,
+): ReadDecision & { sql: string } {
+  const self = builder as unknown as Internals;
+  const metadata = mainMetadata(self);
+  const query = textOf(self, metadata && storesGraph(self) ? graphVariant(self) : ROWS);
+  if (!metadata) return { refusal: 'the query does not start from an entity', sql: query.sql };
+  const subject = subjectOf(self, 'fetch');
+  const asked = { ...subject, cache: subject.cache ?? anyOp(door, metadata) };
+  return { ...door.decide(asked, undefined, () => query), sql: query.sql };
+}
+
+const anyOp = (door: ReadDoor, metadata: EntityMetadata): true | undefined => {
+  const profile = door.shared.profiles.of(metadata);
+  return profile && profile.ops.size > 0 ? true : undefined;
+};

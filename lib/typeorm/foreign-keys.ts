@@ -1,7 +1,7 @@
 import type { DataSource, EntityMetadata } from 'typeorm';
 import type { Effect, RowImage } from '../invalidation/effect.js';
 import type { RegistryCache } from '../invalidation/registry-cache.js';
-import type { SqlDialect } from '../sql/sql.types.js';
+import type { SqlDialect, WriteEffect } from '../sql/sql.types.js';
 import type { TableFacts, TypeOrmCatalog } from './catalog.js';
 import type { RowReads } from './row-reads.js';
 import { keyCondition, type Execute } from './statement.js';
@@ -30,6 +30,8 @@ const ACTIONS = new Set(['CASCADE', 'SET NULL', 'SET DEFAULT']);
 export class ForeignKeys {
   private readonly byParent = new Map<string, ForeignKey[]>();
   private readonly reached = new Map<string, ReadonlySet<string>>();
+  /** The analyser gives the same effect for the same text. */
+  private readonly keys = new WeakMap<WriteEffect, readonly string[]>();
 
   constructor(
     dataSource: DataSource,
@@ -56,7 +58,17 @@ export class ForeignKeys {
   }
 
   /** Key columns of the plan's table that decide about other tables in this statement. */
-  keysOf({ source, table, columns }: Pick<WritePlan, 'source' | 'table' | 'columns'>): readonly string[] {
+  keysOf(plan: Pick<WritePlan, 'source' | 'table' | 'columns'>): readonly string[] {
+    let keys = this.keys.get(plan.source);
+    if (!keys) this.keys.set(plan.source, (keys = this.decisiveKeys(plan)));
+    return keys;
+  }
+
+  private decisiveKeys({
+    source,
+    table,
+    columns,
+  }: Pick<WritePlan, 'source' | 'table' | 'columns'>): readonly string[] {
     if (source.kind === 'insert') return [];
     if (source.kind !== 'update') return unique(this.deletions(table.id).flatMap((key) => key.referenced));
     const updates = (this.byParent.get(table.id) ?? []).filter(({ onUpdate }) => ACTIONS.has(onUpdate));

@@ -26,16 +26,24 @@ export class Mutex {
 
   constructor(private readonly scope: LockScope) {}
 
-  run<T>(work: () => Promise<T>): Promise<T> {
+  /** @param failed sees the error of the work before the caller does */
+  run<T>(work: () => Promise<T>, failed?: (error: unknown) => void): Promise<T> {
     const held = this.scope.nests() ? this.enter(work) : work;
     if (held === undefined) return work();
-    const result: Promise<T> = this.tail ? this.tail.then(held) : held();
-    const tail: Promise<unknown> = result.then(
-      () => this.leave(tail),
-      () => this.leave(tail),
+    const working = this.tail ? this.tail.then(held, held) : held();
+    const done: Promise<T> = working.then(
+      (result) => {
+        this.leave(done);
+        return result;
+      },
+      (error: unknown) => {
+        this.leave(done);
+        failed?.(error);
+        throw error;
+      },
     );
-    this.tail = tail;
-    return result;
+    this.tail = done;
+    return done;
   }
 
   private leave(tail: Promise<unknown>): void {

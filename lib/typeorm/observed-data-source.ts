@@ -167,14 +167,15 @@ export class ObservedDataSource {
       const original = plainMethods[name] as Method;
       const { versions } = this;
       methods[name] = function (this: EntityManager, ...args) {
-        const write = async (manager: EntityManager): Promise<unknown> => {
-          try {
-            return await original.apply(manager, args);
-          } catch (error) {
-            // In a transaction of the caller's; one of its own is over.
-            if (manager.queryRunner) connectionOf(manager.queryRunner)?.note(error);
+        const write = (manager: EntityManager): unknown => {
+          const written = original.apply(manager, args) as Promise<unknown>;
+          // Only in a transaction of the caller's; one of its own is over when it fails.
+          if (!manager.queryRunner) return written;
+          const connection = connectionOf(manager.queryRunner);
+          return written.catch((error: unknown) => {
+            connection?.note(error);
             throw error;
-          }
+          });
         };
         const persist = (manager: EntityManager): unknown => context.withoutCache(() => write(manager));
         return versions ? versions.persist(this, name, args, persist) : persist(this);

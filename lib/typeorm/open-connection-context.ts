@@ -15,6 +15,7 @@ import { openOutbox } from './outbox/open-outbox.js';
 import type { Outbox } from './outbox/outbox.js';
 import { RowImages } from './row-images.js';
 import { RowReads } from './row-reads.js';
+import { Sessions } from './session-state.js';
 import { UpsertImages } from './upsert-images.js';
 import { WriteObserver } from './write-observer.js';
 
@@ -55,7 +56,7 @@ export async function openConnectionContext(
     cache,
     catalog,
     defaultIsolation: await defaultIsolation(dataSource, dialect),
-    sessions: new WeakMap(),
+    sessions: new Sessions(),
     locks: createLockScope(() =>
       dataSource.subscribers.some((each) => 'beforeQuery' in each || 'afterQuery' in each),
     ),

@@ -17,6 +17,21 @@ export interface Observed {
   readonly effect: Effect;
 }
 
+/** A statement with our columns in its RETURNING clause. */
+interface Extended {
+  /** As the application gave it. */
+  readonly sql: string;
+  readonly text: string;
+  /** Under which name a column comes back. */
+  readonly labelOf: (column: string) => string;
+}
+
+interface Returned extends Pick<Extended, 'labelOf'> {
+  readonly result: StructuredResult;
+  /** What our columns say of the rows that the statement touched. */
+  readonly rows: readonly Row[];
+}
+
 /**
  * Runs a statement inside a transaction and learns the rows that it changed, as they were and as they became.
  *
@@ -26,6 +41,7 @@ export interface Observed {
  */
 export class RowImages {
   private readonly inserted: InsertedRows;
+  private readonly texts = new WeakMap<WritePlan['imageColumns'], Extended>();
 
   constructor(
     private readonly reads: RowReads,
@@ -34,7 +50,7 @@ export class RowImages {
     this.inserted = new InsertedRows(reads, dialect);
   }
 
-  async run(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
+  run(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
     if (plan.missing.length === 0 || plan.source.kind === 'table')
       return this.plain(plan, statement, execute);
     if (plan.source.kind === 'insert') return this.insert(plan, statement, execute);
@@ -47,30 +63,41 @@ export class RowImages {
     return { result, effect: effectOf(plan) };
   }
 
-  /**
-   * PostgreSQL, when the WHERE names rows by their key (so that their number is bounded by the statement's text) and
-   * no needed column is assigned: then what RETURNING shows after is what was there before.
-   */
-  private canReturnImages({ source, table, columns, needed, images }: WritePlan): boolean {
-    if (this.dialect !== 'postgres' || !images) return false;
-    if (columns !== '*' && needed.some((c) => columns.has(c))) return false;
-    const byKey = (source.where ?? []).every((c) =>
-      table.primaryColumns.every((p) => c.some((e) => e.column === p)),
-    );
-    return byKey && table.primaryColumns.length > 0 && source.where !== undefined;
+  private canReturnImages({ images, showsBefore }: WritePlan): boolean {
+    return this.dialect === 'postgres' && images !== undefined && showsBefore;
   }
 
-  private async returning(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
-    const { result, rows } = await this.executeReturning(plan, statement, execute);
-    const images = rows.map((row) => imageOfRow(row, columnsOf(plan), plan.table, returningLabel));
-    return { result, effect: { ...effectOf(plan), images } };
+  private returning(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
+    return this.executeReturning(plan, statement, execute, ({ result, rows, labelOf }) => {
+      const images = rows.map((row) => imageOfRow(row, plan.imageColumns, plan.table, labelOf));
+      return { result, effect: { ...effectOf(plan), images } };
+    });
   }
 
-  private async executeReturning(plan: WritePlan, { sql, params }: Statement, execute: Execute) {
+  private executeReturning(
+    plan: WritePlan,
+    { sql, params }: Statement,
+    execute: Execute,
+    use: (returned: Returned) => Observed,
+  ): Promise<Observed> {
+    const { text, labelOf } = this.extended(plan, sql);
+    const executed = execute(text, params, true) as Promise<StructuredResult>;
     const had = plan.source.returning;
-    const extended = withReturning(sql, columnsOf(plan), had, this.dialect, plan.source.image?.target);
-    const result = (await execute(extended, params, true)) as StructuredResult;
-    return { result, rows: stripReturning(result, had) };
+    return executed.then((result) => use({ result, rows: stripReturning(result, had), labelOf }));
+  }
+
+  /** The statement with our columns, which stays the same as long as its text and the shapes of its readers do. */
+  private extended({ source, imageColumns }: WritePlan, sql: string): Extended {
+    const known = this.texts.get(imageColumns);
+    if (known?.sql === sql) return known;
+    const labels = new Map(imageColumns.map((column) => [column, returningLabel(column)]));
+    const extended = {
+      sql,
+      text: withReturning(sql, imageColumns, source.returning, this.dialect, source.image?.target),
+      labelOf: (column: string) => labels.get(column) ?? returningLabel(column),
+    };
+    this.texts.set(imageColumns, extended);
+    return extended;
   }
 
   private async insert(plan: WritePlan, statement: Statement, execute: Execute): Promise<Observed> {
@@ -89,7 +116,7 @@ export class RowImages {
     if (!image) return this.plain(plan, statement, execute);
     const swaps = image.asksOthers === true && this.dialect !== 'sqlite';
     if (swaps && this.dialect === 'mysql') return this.counted(image, plan, statement, execute);
-    const rows = await this.reads.matching(image, plan, columnsOf(plan), statement.params, execute);
+    const rows = await this.reads.matching(image, plan, plan.imageColumns, statement.params, execute);
     if (swaps) return this.identified(plan, rows, statement, execute);
     const result = (await execute(statement.sql, statement.params, true)) as StructuredResult;
     const images =
@@ -111,16 +138,25 @@ export class RowImages {
   ): Promise<Observed> {
     const { table } = plan;
     const keys = table.primaryColumns;
-    if (!rows || keys.length === 0 || !keys.every((key) => columnsOf(plan).includes(key)))
+    if (!rows || keys.length === 0 || !keys.every((key) => plan.imageColumns.includes(key)))
       return this.plain(plan, statement, execute);
-    const { result, rows: touched } = await this.executeReturning(plan, statement, execute);
+    return this.executeReturning(plan, statement, execute, (returned) => this.same(plan, rows, returned));
+  }
+
+  /** The effect, if the rows that were touched are among those that were seen. */
+  private same(
+    plan: WritePlan,
+    rows: readonly Row[],
+    { result, rows: touched, labelOf }: Returned,
+  ): Observed {
+    const { table } = plan;
+    const keys = table.primaryColumns;
     const textOf = (row: Row, label = (name: string) => name): string =>
       JSON.stringify(keys.map((key) => row[label(key)]));
     const seen = new Set(rows.map((row) => textOf(row)));
-    if (!touched.every((row) => seen.has(textOf(row, returningLabel))))
-      return { result, effect: effectOf(plan) };
-    const before = rows.map((row) => imageOfRow(row, columnsOf(plan), table));
-    const after = touched.map((row) => imageOfRow(row, columnsOf(plan), table, returningLabel));
+    if (!touched.every((row) => seen.has(textOf(row, labelOf)))) return { result, effect: effectOf(plan) };
+    const before = rows.map((row) => imageOfRow(row, plan.imageColumns, table));
+    const after = touched.map((row) => imageOfRow(row, plan.imageColumns, table, labelOf));
     const images = plan.source.kind === 'delete' ? before : [...before, ...after];
     return { result, effect: { ...effectOf(plan), images } };
   }
@@ -139,8 +175,9 @@ export class RowImages {
     const isShown = (name: string): boolean =>
       columns === '*' ? false : columns.has(name) && table.columns.get(name)?.valueClass !== 'opaque';
     const shown = [...table.columns.keys()].filter(isShown);
-    const wide = { ...plan, needed: [...new Set([...columnsOf(plan), ...shown])] };
-    const rows = await this.reads.matching(image, plan, columnsOf(wide), statement.params, execute);
+    const all = [...new Set([...plan.imageColumns, ...shown])];
+    const wide = { ...plan, needed: all, imageColumns: all };
+    const rows = await this.reads.matching(image, plan, wide.imageColumns, statement.params, execute);
     const { result } = await this.plain(plan, statement, execute);
     const after = rows && (await this.reads.again(wide, rows, execute));
     if (!after) return { result, effect: effectOf(plan) };
@@ -150,7 +187,7 @@ export class RowImages {
     const count =
       source.kind === 'delete' ? result.affected : (result.raw as { changedRows?: number }).changedRows;
     if (count !== changed) return { result, effect: effectOf(plan) };
-    const images = [...rows, ...after].map((row) => imageOfRow(row, columnsOf(plan), table));
+    const images = [...rows, ...after].map((row) => imageOfRow(row, plan.imageColumns, table));
     return { result, effect: { ...effectOf(plan), images } };
   }
 
@@ -166,7 +203,7 @@ export class RowImages {
     execute: Execute,
   ): Promise<readonly RowImage[] | undefined> {
     const { source, table, columns, needed } = plan;
-    const before = rows.map((row) => imageOfRow(row, columnsOf(plan), table));
+    const before = rows.map((row) => imageOfRow(row, plan.imageColumns, table));
     const moved = columns === '*' ? [] : needed.filter((column) => columns.has(column));
     if (source.kind === 'delete' || moved.length === 0) return before;
     const assigned = assignedValues(source, statement.params, table);
@@ -177,11 +214,3 @@ export class RowImages {
     return after && [...before, ...after.map((row) => imageOfRow(row, needed, table))];
   }
 }
-
-/**
- * What an image is made of: columns that readers compare, and the key, should more columns be wanted later. A key that
- * the statement sets would be that of one side only.
- */
-const columnsOf = ({ needed, table, columns }: WritePlan): readonly string[] => [
-  ...new Set([...needed, ...table.primaryColumns.filter((name) => columns === '*' || !columns.has(name))]),
-];

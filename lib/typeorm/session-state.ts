@@ -10,11 +10,30 @@ export interface Session {
   readonly manual?: boolean;
 }
 
+/** By physical connection, because a pool hands it, as it was left, to the next QueryRunner. */
+export class Sessions {
+  private readonly changed = new WeakMap<object, Session>();
+  private used = false;
+
+  /** Whether no session was ever changed: then nobody need ask for a connection to look it up. */
+  get areUntouched(): boolean {
+    return !this.used;
+  }
+
+  get(connection: object): Session {
+    return this.changed.get(connection) ?? {};
+  }
+
+  change(connection: object, change: Session): void {
+    this.used = true;
+    this.changed.set(connection, { ...this.get(connection), ...change });
+  }
+}
+
 export interface SessionDefaults {
   /** Isolation level of a transaction that names none, in lower case. */
   readonly defaultIsolation: string;
-  /** By physical connection, because a pool hands it, as it was left, to the next QueryRunner. */
-  readonly sessions: WeakMap<object, Session>;
+  readonly sessions: Sessions;
 }
 
 /** Isolation and transaction mode of one connection, followed through its statements. */
@@ -36,9 +55,13 @@ export class SessionState {
     return (this.next ?? this.defaults.defaultIsolation) !== 'read uncommitted';
   }
 
-  /** A transaction begins. */
-  async begin(level: string | undefined): Promise<void> {
-    const { isolation } = await this.session();
+  /** A transaction begins. @returns `undefined`: there is nothing to wait for */
+  begin(level: string | undefined): Promise<void> | undefined {
+    if (this.defaults.sessions.areUntouched) return this.enter(level, undefined);
+    return this.session().then(({ isolation }) => this.enter(level, isolation));
+  }
+
+  private enter(level: string | undefined, isolation: string | undefined): undefined {
     this.isolation = level ?? this.next ?? isolation ?? this.defaults.defaultIsolation;
     this.next = undefined;
   }
@@ -58,15 +81,17 @@ export class SessionState {
     else if (change.scope === 'transaction') this.setTransaction(change.level, false);
   }
 
-  async isManual(): Promise<boolean> {
-    return (await this.session()).manual ?? false;
+  /** Whether the session is without autocommit; `undefined`: certainly not. */
+  manual(): Promise<boolean> | undefined {
+    if (this.defaults.sessions.areUntouched) return undefined;
+    return this.session().then(({ manual }) => manual ?? false);
   }
 
   private async session(): Promise<Session> {
-    return this.defaults.sessions.get(await this.connect()) ?? {};
+    return this.defaults.sessions.get(await this.connect());
   }
 
   private async keep(change: Session): Promise<void> {
-    this.defaults.sessions.set(await this.connect(), { ...(await this.session()), ...change });
+    this.defaults.sessions.change(await this.connect(), change);
   }
 }

@@ -6,6 +6,7 @@ import type { ForeignKeys } from './foreign-keys.js';
 import type { RowImages } from './row-images.js';
 import type { Execute, Statement, StructuredResult } from './statement.js';
 import type { UpsertImages } from './upsert-images.js';
+import { WriteFactsMemo } from './write-facts.js';
 import { effectOf, planWrite, type WritePlan } from './write-plan.js';
 
 /** A write as it will be run: what is known of it, and whether the database must be asked for the rest. */
@@ -24,20 +25,37 @@ export interface ObservedWrite {
 
 /** Turns the analysis of a write into effects with row images. */
 export class WriteObserver {
+  private readonly facts: WriteFactsMemo;
+
   constructor(
     private readonly catalog: TypeOrmCatalog,
     private readonly invalidator: Invalidator,
     private readonly images: RowImages,
     private readonly upserts: UpsertImages,
     private readonly foreignKeys: ForeignKeys,
-  ) {}
+  ) {
+    this.facts = new WriteFactsMemo(invalidator.registries);
+  }
 
-  async prepare(effects: readonly WriteEffect[], params: readonly unknown[]): Promise<PreparedWrite> {
-    const { registries } = this.invalidator;
-    const known = await this.loadRegistries(effects);
+  /** @returns a promise only where the backend has to be asked first */
+  prepare(
+    effects: readonly WriteEffect[],
+    params: readonly unknown[],
+  ): PreparedWrite | Promise<PreparedWrite> {
+    const loading = this.loadRegistries(effects);
+    return loading
+      ? loading.then((known) => this.prepared(effects, params, known))
+      : this.prepared(effects, params, true);
+  }
+
+  private prepared(
+    effects: readonly WriteEffect[],
+    params: readonly unknown[],
+    known: boolean,
+  ): PreparedWrite {
     const plans = effects.flatMap((effect) => {
       const table = this.catalog.get(effect.table);
-      return table ? [planWrite(effect, params, table, registries)] : [];
+      return table ? [planWrite(effect, params, table, this.facts.of(effect, table))] : [];
     });
     const [plan] = plans;
     const single = plans.length === 1 && plan && plan.source.kind !== 'table' && !plan.source.nested;
@@ -60,28 +78,43 @@ export class WriteObserver {
   }
 
   /** Runs a statement that needs images; the caller holds a transaction open. */
-  async run(prepared: PreparedWrite, statement: Statement, execute: Execute): Promise<ObservedWrite> {
+  run(prepared: PreparedWrite, statement: Statement, execute: Execute): Promise<ObservedWrite> {
     const plan = prepared.plans[0] as WritePlan;
-    if (plan.source.upsert) {
-      const { result, effects } = await this.upserts.run(prepared.plans, statement, execute);
-      return { result, effects: effects ?? this.effects(prepared) };
-    }
+    if (plan.source.upsert) return this.upserted(prepared, statement, execute);
+    if (this.foreignKeys.keysOf(plan).length > 0) return this.closed(plan, statement, execute);
+    return this.images
+      .run(plan, statement, execute)
+      .then(({ result, effect }) => ({ result, effects: [effect] }));
+  }
+
+  private async upserted(
+    prepared: PreparedWrite,
+    statement: Statement,
+    execute: Execute,
+  ): Promise<ObservedWrite> {
+    const { result, effects } = await this.upserts.run(prepared.plans, statement, execute);
+    return { result, effects: effects ?? this.effects(prepared) };
+  }
+
+  /** With what the database does to rows of other tables. */
+  private async closed(plan: WritePlan, statement: Statement, execute: Execute): Promise<ObservedWrite> {
     const closure = await this.foreignKeys.closure(plan, statement.params, execute);
     const { result, effect } = await this.images.run(plan, statement, execute);
     return { result, effects: [effect, ...closure(result.affected)] };
   }
 
-  /** @returns false when the backend cannot be asked: then images are of no use, tables are restamped */
-  private async loadRegistries(effects: readonly WriteEffect[]): Promise<boolean> {
-    try {
-      for (const { table } of effects) {
-        const loading = this.invalidator.registries.load(this.foreignKeys.reach(table));
-        if (loading) await loading;
-      }
-      return true;
-    } catch {
+  /**
+   * @returns `undefined` when all are known; resolves to false when the backend cannot be asked: then images are of no
+   * use, tables are restamped
+   */
+  private loadRegistries(effects: readonly WriteEffect[]): Promise<boolean> | undefined {
+    const { registries } = this.invalidator;
+    const unknown = effects.flatMap(({ table }) => registries.missing(this.foreignKeys.reach(table)));
+    if (unknown.length === 0) return undefined;
+    return registries.load(unknown)?.then(
+      () => true,
       // `pend` meets the same failure and reports it; here it only means that there is nothing to be precise for.
-      return false;
-    }
+      () => false,
+    );
   }
 }

@@ -1,21 +1,17 @@
-import { touches, type Effect, type RowImage } from '../invalidation/effect.js';
-import type { RegistryCache } from '../invalidation/registry-cache.js';
+import type { Effect, RowImage } from '../invalidation/effect.js';
 import { bindOperand, bindWhere, canonicalValue, UNTOLD } from '../sql/index.js';
 import type { ColumnFacts, Operand, ValueClass, WriteEffect } from '../sql/sql.types.js';
 import type { TableFacts } from './catalog.js';
+import type { WriteFacts } from './write-facts.js';
 
 /** What is known of a statement's rows before it runs, and what is missing. */
-export interface WritePlan {
+export interface WritePlan extends WriteFacts {
   readonly source: WriteEffect;
   readonly table: TableFacts;
-  /** Columns whose value may change; `'*'` when rows come or go. */
-  readonly columns: '*' | ReadonlySet<string>;
   /** Images that follow from the statement alone; `undefined`: nothing is known. */
   readonly images: readonly RowImage[] | undefined;
   /** Columns that readers' conditions need and the images lack; empty: the images suffice. */
   readonly missing: readonly string[];
-  /** Columns that readers' conditions need at all. */
-  readonly needed: readonly string[];
 }
 
 /** More rows than this in one INSERT are not followed one by one. */
@@ -35,13 +31,11 @@ export function planWrite(
   source: WriteEffect,
   params: readonly unknown[],
   table: TableFacts,
-  registries: RegistryCache,
+  { columns, needed, imageColumns, showsBefore }: WriteFacts,
 ): WritePlan {
-  const columns = changedColumns(source, table);
-  const needed = neededColumns(columns, table.id, registries);
   const images = source.kind === 'table' ? undefined : knownImages(source, params, table);
   const missing = images ? needed.filter((c) => images.some((image) => !image.has(c))) : needed;
-  return { source, table, columns, images, missing, needed };
+  return { source, table, columns, needed, imageColumns, showsBefore, images, missing };
 }
 
 /** The effect when only the plan's own images are used; those that lack a column widen by themselves. */
@@ -50,23 +44,6 @@ export const effectOf = ({ table, columns, images }: WritePlan): Effect => ({
   columns,
   images,
 });
-
-function changedColumns({ kind, columns }: WriteEffect, table: TableFacts): '*' | ReadonlySet<string> {
-  if (kind !== 'update' || columns === '*') return '*';
-  return new Set([...columns, ...table.derivedColumns]);
-}
-
-function neededColumns(
-  columns: '*' | ReadonlySet<string>,
-  table: string,
-  registries: RegistryCache,
-): string[] {
-  const needed = new Set<string>();
-  for (const shape of registries.get(table)?.shapes ?? []) {
-    if (touches({ columns }, shape)) for (const column of shape.columns) needed.add(column);
-  }
-  return [...needed].sort();
-}
 
 function knownImages(
   source: WriteEffect,

@@ -1,5 +1,5 @@
 import { IsNull } from 'typeorm';
-import { explainBuilder } from '../../lib/typeorm/cached-select.js';
+import { explainBuilder } from '../../lib/typeorm/explain.js';
 import { DATABASES } from '../support/databases.js';
 import { BLOG, Category, Post } from './entities/blog.js';
 import { Bar, Child, Foo, Grandchild, Invoice, ISSUES, Parent } from './entities/issues.js';

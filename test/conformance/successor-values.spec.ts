@@ -1,5 +1,5 @@
 import { Column, Entity, In, IsNull, PrimaryGeneratedColumn } from 'typeorm';
-import { explainBuilder } from '../../lib/typeorm/cached-select.js';
+import { explainBuilder } from '../../lib/typeorm/explain.js';
 import { DATABASES } from '../support/databases.js';
 import { BLOG, Category, Post } from './entities/blog.js';
 import { Bar, Foo, ISSUES } from './entities/issues.js';

@@ -53,6 +53,21 @@ describe('batched writes', () => {
     expect(socket.corked).toBe(0);
   });
 
+  it('let what the caller does next go first where nobody waits for the reply', async () => {
+    const batch = new WriteBatch();
+    const socket = new Socket();
+    batch.begin(socket, true);
+    socket.write();
+    await Promise.resolve();
+    expect(socket.writes).toEqual([]);
+    // In the order in which they were sent.
+    batch.begin(socket);
+    socket.write();
+    await setImmediate();
+    expect(socket.writes).toEqual([2]);
+    expect(socket.corked).toBe(0);
+  });
+
   it('leave no socket corked when the client changes sockets within the turn', async () => {
     const batch = new WriteBatch();
     const [old, next] = [new Socket(), new Socket()];

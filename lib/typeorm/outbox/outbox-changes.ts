@@ -37,6 +37,8 @@ export class OutboxChanges {
       images: payload.kind === 'table' ? undefined : images(payload, table),
       missing: [],
       needed: [],
+      imageColumns: [],
+      showsBefore: false,
     };
     // MariaDB and MySQL run no triggers for what foreign keys do, so their closure is followed here as well.
     return this.writes.effects({ plans: [plan] });
