@@ -26,11 +26,19 @@ export class Mutex {
 
   constructor(private readonly scope: LockScope) {}
 
-  /** @param failed sees the error of the work before the caller does */
-  run<T>(work: () => Promise<T>, failed?: (error: unknown) => void): Promise<T> {
+  /**
+   * @param failed sees the error of the work before the caller does
+   * @returns a promise even when the work throws at once
+   */
+  run<T>(work: () => Promise<T>, failed: (error: unknown) => void = () => undefined): Promise<T> {
     const held = this.scope.nests() ? this.enter(work) : work;
-    if (held === undefined) return work();
-    const working = this.tail ? this.tail.then(held, held) : held();
+    if (held === undefined) {
+      return begun(work).catch((error: unknown) => {
+        failed(error);
+        throw error;
+      });
+    }
+    const working = this.tail ? this.tail.then(held, held) : begun(held);
     const done: Promise<T> = working.then(
       (result) => {
         this.leave(done);
@@ -38,7 +46,7 @@ export class Mutex {
       },
       (error: unknown) => {
         this.leave(done);
-        failed?.(error);
+        failed(error);
         throw error;
       },
     );
@@ -56,5 +64,13 @@ export class Mutex {
     const outer = storage.getStore();
     for (let each = outer; each; each = each.outer) if (each.mutex === this) return undefined;
     return () => storage.run({ mutex: this, outer }, work);
+  }
+}
+
+function begun<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return work();
+  } catch (error) {
+    return Promise.reject(error);
   }
 }
