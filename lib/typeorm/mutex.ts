@@ -71,6 +71,10 @@ function begun<T>(work: () => Promise<T>): Promise<T> {
   try {
     return work();
   } catch (error) {
-    return Promise.reject(error);
+    return rejected(error);
   }
+}
+
+async function rejected(error: unknown): Promise<never> {
+  throw error;
 }
