@@ -1,7 +1,7 @@
 import { defineScript, type RedisScript } from '../../drivers/redis.script.js';
 import type { LockRequest } from '../lock-driver.interface.js';
 import { firstKeyOf, KEEP, keysOf, LETTER } from './redis.lock-layout.js';
-import { CLOCK, LINE, OPEN } from './redis.lock-script-parts.js';
+import { CLOCK, LINE, OPEN, TOKEN } from './redis.lock-script-parts.js';
 
 /** How an attempt is made, beside what is asked for. */
 export interface Placing {
@@ -38,15 +38,10 @@ export interface AcquireRefusal {
 
 /** What is usual: one name, exclusively, which nobody holds and nobody waits for. */
 const WHEN_IDLE = `
-local call = redis.call
-local last = call('GETRANGE', KEYS[1], '0', '16')
-if last == '' or string.byte(last) == 45 then
-  local time = call('TIME')
-  local micros = time[2]
-  if #micros < 6 then micros = string.rep('0', 6 - #micros) .. micros end
-  local token = time[1] .. micros
+local last = redis.call('GETRANGE', KEYS[1], '0', '16')
+if last == '' or string.byte(last) == 45 then${TOKEN}
   if '-' .. token > last then
-    call('SET', KEYS[1], 'x' .. token .. ARGV[1] .. ' ' .. ARGV[2], 'PX', ARGV[3])
+    redis.call('SET', KEYS[1], 'x' .. token .. ARGV[1] .. ' ' .. ARGV[2], 'PX', ARGV[3])
     return token
   end
 end`;

@@ -8,7 +8,7 @@ import type {
   RenewOutcome,
 } from '../lock-driver.interface.js';
 import { firstKeyOf, KEEP, keysOf, MODE } from './redis.lock-layout.js';
-import { CLOCK, LINE, OPEN } from './redis.lock-script-parts.js';
+import { CLOCK, LINE, OPEN, TOKEN } from './redis.lock-script-parts.js';
 
 export interface ReleaseCall {
   readonly lease: LockLease;
@@ -54,9 +54,8 @@ local function give_to_first()
   if not waits_to or channel == '-' then return end
   local held_to = string.match(holder[1], '^%d+', #ARGV[1] + 2)
   local last, ends = string.match(holder[2], '^(%d+) (%d+)$')
-  local time = redis.call('TIME')
+  ${TOKEN}
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
-  local token = time[1] .. string.rep('0', 6 - #time[2]) .. time[2]
   if tonumber(waits_to) <= now or tonumber(held_to) <= now or token <= last then return end
   if redis.call('PUBLISH', channel, line[1] .. ' ' .. token .. ' ' .. string.format('%.0f', now)) == 0 then return end
   redis.call('LPOP', KEYS[3])

@@ -5,6 +5,13 @@ export const CLOCK = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
 
+/** `token`: the time in microseconds, in 16 digits. */
+export const TOKEN = `
+local time = redis.call('TIME')
+local micros = time[2]
+if #micros < 6 then micros = string.rep('0', 6 - #micros) .. micros end
+local token = time[1] .. micros`;
+
 /** `open`: the n-th name and who holds it, without the leases that are over. */
 export const OPEN = `
 local KEEP = ${KEEP}
