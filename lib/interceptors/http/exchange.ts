@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { CallRequest } from '../../core/call-request.js';
-import type { FastifySending } from './fastify-sending.js';
+import { type FastifySending, symbolIn } from './fastify-sending.js';
 import type { KeptText } from './kept-text.js';
 import type { HeaderValue } from './stored-response.js';
 
@@ -155,10 +155,9 @@ class FastifyExchange extends Exchange {
   /** `@fastify/cookie` keeps cookies under a symbol of its own until the response is sent. */
   setsCookie(): boolean {
     if (this.reply.getHeaders()['set-cookie'] !== undefined) return true;
-    return Object.getOwnPropertySymbols(this.reply).some((symbol) => {
-      if (symbol.description !== 'fastify.reply.setCookies') return false;
-      const waiting = (this.reply as unknown as Record<symbol, Map<string, unknown> | null>)[symbol];
-      return (waiting?.size ?? 0) > 0;
-    });
+    const symbol = symbolIn(this.reply, 'fastify.reply.setCookies');
+    if (symbol === undefined) return false;
+    const waiting = (this.reply as unknown as Record<symbol, Map<string, unknown> | null>)[symbol];
+    return (waiting?.size ?? 0) > 0;
   }
 }

@@ -31,7 +31,8 @@ function symbolsOf(reply: object): Symbols | undefined {
   return context && serializer && trailers && { context, serializer, trailers };
 }
 
-function symbolIn(object: object | null, description: string): symbol | undefined {
+/** A symbol that Fastify, or a plugin of it, keeps to itself. */
+export function symbolIn(object: object | null, description: string): symbol | undefined {
   if (object === null) return undefined;
   const own = Object.getOwnPropertySymbols(object).find((symbol) => symbol.description === description);
   return own ?? symbolIn(Object.getPrototypeOf(object) as object | null, description);
