@@ -90,6 +90,14 @@ export class Cache {
     return near ?? this.readOrLoad(asked, key);
   }
 
+  /** As `getOrSet`; what is kept in this process comes without a promise, which may cost its caller more than the hit. */
+  getOrSetNow<T extends object>(asked: Lookup<T>): T | Promise<T> {
+    const { standing } = this.context;
+    const key = standing === 'bypass' ? undefined : this.place(asked.key);
+    const near = key !== undefined && standing === 'free' ? this.near.value(key, asked) : undefined;
+    return near ?? this.readOrLoad(asked, key);
+  }
+
   private async readOrLoad<T>(asked: Lookup<T>, key: string | undefined): Promise<T> {
     if (key === undefined) return asked.load();
     const lookup = key === asked.key ? asked : { ...asked, key };
@@ -113,12 +121,6 @@ export class Cache {
     const again = await this.tryRead(lookup);
     if (isServable(again)) return this.serve(lookup, again, startedAt);
     return this.loadOnce(lookup, (again ?? found).states, startedAt);
-  }
-
-  /** What `getOrSet` would find in this process; `NOTHING`: it would have to look further. */
-  now<T>(asked: Peek<T>): T | typeof NOTHING {
-    const key = this.context.standing === 'free' ? this.place(asked.key) : undefined;
-    return key === undefined ? NOTHING : this.near.value(key, asked);
   }
 
   /** The stored value while it is fresh, else `undefined`. */

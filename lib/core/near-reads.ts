@@ -25,21 +25,13 @@ export class NearReads {
    */
   now<T>(key: string, lookup: Peek<T>): Promise<T> | undefined {
     const entry = this.entries?.get(key);
-    return entry === undefined ? undefined : this.answer(key, lookup, entry);
+    return entry === undefined ? undefined : this.served(key, lookup, entry, answerOf);
   }
 
-  /** The same at once, for a caller that has no use for a promise; `NOTHING`: there is none. */
-  value<T>(key: string, lookup: Peek<T>): T | typeof NOTHING {
+  /** The same without a promise around it. `undefined` says that there is none: not for values that may be that. */
+  value<T extends object>(key: string, lookup: Peek<T>): T | undefined {
     const entry = this.entries?.get(key);
-    if (entry === undefined || !isMeant(lookup, entry)) return NOTHING;
-    try {
-      const value = valueOf(lookup, entry);
-      this.hit(key, lookup);
-      return value;
-    } catch (error) {
-      this.instrumentation.error('decode', error);
-      return NOTHING;
-    }
+    return entry === undefined ? undefined : this.served(key, lookup, entry, valueOf);
   }
 
   /** Whether `now` would serve something under the key. */
@@ -52,7 +44,7 @@ export class NearReads {
     return this.entries?.verified(lookup.key)?.then<T | typeof NOTHING, typeof UNAVAILABLE>(
       (entry) => {
         if (entry === undefined) return NOTHING;
-        const answer = this.answer(lookup.key, lookup, entry);
+        const answer = this.served(lookup.key, lookup, entry, answerOf);
         if (answer === undefined) return NOTHING;
         this.context.trace?.add(entry.tokens, entry.stamps());
         return answer;
@@ -64,21 +56,23 @@ export class NearReads {
     );
   }
 
-  private answer<T>(key: string, lookup: Peek<T>, entry: NearEntry): Promise<T> | undefined {
+  /** @param make makes what is returned of the entry */
+  private served<T, Made>(
+    key: string,
+    lookup: Peek<T>,
+    entry: NearEntry,
+    make: (lookup: Peek<T>, entry: NearEntry) => Made,
+  ): Made | undefined {
     if (!isMeant(lookup, entry)) return undefined;
     try {
-      const answer = answerOf(lookup, entry);
-      this.hit(key, lookup);
-      return answer;
+      const made = make(lookup, entry);
+      this.instrumentation.hit(key, lookup.label, 'near');
+      lookup.onHit?.('near');
+      return made;
     } catch (error) {
       this.instrumentation.error('decode', error);
       return undefined;
     }
-  }
-
-  private hit<T>(key: string, { label, onHit }: Peek<T>): void {
-    this.instrumentation.hit(key, label, 'near');
-    onHit?.('near');
   }
 }
 

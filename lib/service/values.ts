@@ -3,7 +3,6 @@ import { frozen, nearFrozen, nearValues } from '../core/kept-value.js';
 import type { Codec, Lookup } from '../core/lookup.js';
 import { type Dependencies, NO_DEPENDENCIES, withToken } from '../core/dependencies.js';
 import { freshKeys } from '../core/listing.js';
-import type { NOTHING } from '../core/near-reads.js';
 import type { Inspection } from '../core/inspection.js';
 import type { Serializer } from '../core/serializer.js';
 import { keyToken, type Token } from '../core/token.js';
@@ -29,9 +28,6 @@ export type ValueRead<T> = Policy &
   Pick<Lookup<T>, 'key' | 'dependencies' | 'load' | 'trace' | 'late' | 'onHit'> &
   Partial<Pick<Lookup<T>, 'codec' | 'label' | 'attended'>>;
 
-/** One read of a value that is only looked for in this process. */
-export type NearRead<T> = Pick<Lookup<T>, 'key' | 'label' | 'dependencies' | 'codec'>;
-
 const LABEL = 'value';
 
 /**
@@ -52,9 +48,18 @@ export class Values {
   }
 
   getOrSet<T>(read: ValueRead<T>): Promise<T> {
+    return this.services.cache.getOrSet(this.lookupOf(read));
+  }
+
+  /** As `getOrSet`; what is kept in this process comes without a promise. */
+  getOrSetNow<T extends object>(read: ValueRead<T>): T | Promise<T> {
+    return this.services.cache.getOrSetNow(this.lookupOf(read));
+  }
+
+  private lookupOf<T>(read: ValueRead<T>): Lookup<T> {
     const { key, dependencies, codec = read.frozen ? this.frozenCodec : this.codec } = read;
     // Written out: a hit in the near cache costs about as much as it takes to spread an object.
-    const lookup: Lookup<T> = {
+    return {
       key: entryName(key),
       label: read.label ?? LABEL,
       dependencies: withToken(dependencies, this.ownToken(key)),
@@ -69,18 +74,6 @@ export class Values {
       onHit: read.onHit,
       attended: read.attended ?? false,
     };
-    return this.services.cache.getOrSet(lookup);
-  }
-
-  /** What `getOrSet` would find in this process; `NOTHING`: it would have to look further. */
-  now<T>({ key, label, dependencies, codec }: NearRead<T>): T | typeof NOTHING {
-    return this.services.cache.now({
-      key: entryName(key),
-      label,
-      dependencies: withToken(dependencies, this.ownToken(key)),
-      codec,
-      recorded: true,
-    });
   }
 
   /** What the factory returns, as a hit would return it: the factory may still hold its own objects. */

@@ -13,7 +13,7 @@ import {
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Redis } from 'ioredis';
 import { tap, type Observable } from 'rxjs';
-import { Cached, type HitEvent, HttpCacheInterceptor } from '../../lib/index.js';
+import { Cached, CachedAs, type HitEvent, HttpCacheInterceptor } from '../../lib/index.js';
 import { dropPrefix, redisUrl, uniquePrefix } from '../support/redis.js';
 import { closeServed, PLATFORMS, type Platform, serve, type Served } from './platforms.js';
 
@@ -21,6 +21,7 @@ const LONG = 'längé <&> '.repeat(1000);
 
 let calls = 0;
 let hits: unknown[] = [];
+let asked = 0;
 
 class Admission implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
@@ -52,6 +53,15 @@ class Things {
     return `${++calls}${LONG}`;
   }
 
+  @Get('asked')
+  @CachedAs(() => {
+    asked++;
+    return [];
+  })
+  asked(): number {
+    return ++calls;
+  }
+
   @Get('null')
   @Cached()
   null(): null {
@@ -71,6 +81,7 @@ afterAll(async () => {
 function open(platform: Platform, before?: (app: INestApplication) => unknown): Promise<Served> {
   calls = 0;
   hits = [];
+  asked = 0;
   const prefix = uniquePrefix();
   prefixes.push(prefix);
   const options = { redis: redisUrl(), prefix, near: {} };
@@ -101,6 +112,17 @@ describe.each(PLATFORMS)('a response that is kept in this process, on %s', (plat
     expect([near.status, near.text, told(near)]).toEqual([first.status, first.text, told(first)]);
     expect(near.headers['age']).toMatch(/^\d+$/);
     expect(calls).toBe(1);
+  });
+
+  it('or that is not yet kept: what it depends on is asked for once a request', async () => {
+    let requests = 0;
+    const served = await open(platform);
+    for (const outcome of ['miss', 'near']) {
+      for (let last = ''; last !== outcome; requests++) {
+        last = (await served.get('/asked')).headers['x-cacheops'] as string;
+      }
+    }
+    expect(asked).toBe(requests);
   });
 
   it('is named by its tag: 304, and no body', async () => {

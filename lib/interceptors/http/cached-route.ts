@@ -3,7 +3,6 @@ import type { CallHandler, ExecutionContext } from '@nestjs/common';
 import { lastValueFrom, type Observable, of } from 'rxjs';
 import type { CallRequest } from '../../core/call-request.js';
 import type { CacheSource } from '../../core/instrumentation.js';
-import { NOTHING } from '../../core/near-reads.js';
 import type { RouteInterceptor } from '../../discovery/method-binding.js';
 import { type RouteFacts, routeFacts } from '../../discovery/routes.js';
 import { tell } from '../../service/call-events.js';
@@ -65,21 +64,9 @@ export class CachedRoute implements RouteInterceptor {
     this.platform ??= { adapter: this.services.adapter(), sending: new FastifySending() };
     const exchange = Exchange.of(request, context.getArgByIndex<object>(1), this.platform);
     const key = this.mayShare(call) ? this.keys.of(call) : undefined;
-    if (key === undefined) {
-      this.answer.tell(exchange, 'bypass');
-      return next.handle() as Result;
-    }
-    return this.near(key, call, exchange, isFirst) ?? this.respond(key, call, exchange, next, isFirst);
-  }
-
-  /** The answer of a response that is kept in this process. */
-  private near(key: string, call: RouteCall, exchange: Exchange, isFirst: boolean): Result | undefined {
-    const { plan, codec, services } = this;
-    const { label } = plan.site;
-    const stored = services.values.now<StoredResponse>({ key, label, dependencies: plan.reads(call), codec });
-    if (stored === NOTHING) return undefined;
-    tell(plan, services.instrumentation, 'onHit', call, { key, source: 'near' });
-    return of(this.answer.give(stored, exchange, 'near', !isFirst));
+    if (key !== undefined) return this.respond(key, call, exchange, next, isFirst);
+    this.answer.tell(exchange, 'bypass');
+    return next.handle() as Result;
   }
 
   private mayShare(call: RouteCall): boolean {
@@ -87,19 +74,19 @@ export class CachedRoute implements RouteInterceptor {
     return !facts.isSentByHandler && isRead(call.request) && !services.context.bypass && plan.when(call);
   }
 
-  private async respond(
+  private respond(
     key: string,
     call: RouteCall,
     exchange: Exchange,
     next: CallHandler,
     isFirst: boolean,
-  ): Promise<Result> {
+  ): Result | Promise<Result> {
     const { plan, services } = this;
     const { values, instrumentation } = services;
     let source: CacheSource | undefined;
     let hasRun = false;
     let result: unknown;
-    const made = await values.getOrSet<MadeResponse>({
+    const made = values.getOrSetNow<MadeResponse>({
       key,
       label: plan.site.label,
       dependencies: plan.reads(call),
@@ -117,14 +104,17 @@ export class CachedRoute implements RouteInterceptor {
         return this.made(result, call, exchange, before);
       },
     });
-    if (made instanceof UnsharedResponse) {
-      this.answer.tell(exchange, 'bypass');
-      return of(made.value);
-    }
-    if (hasRun) this.forgetWithCookie(key, exchange);
-    else tell(plan, instrumentation, 'onHit', call, { key, source });
-    const outcome = hasRun ? 'miss' : source === 'near' ? 'near' : 'hit';
-    return of(this.answer.give(made, exchange, outcome, !isFirst));
+    const answer = (response: MadeResponse): Result => {
+      if (response instanceof UnsharedResponse) {
+        this.answer.tell(exchange, 'bypass');
+        return of(response.value);
+      }
+      if (hasRun) this.forgetWithCookie(key, exchange);
+      else tell(plan, instrumentation, 'onHit', call, { key, source });
+      const outcome = hasRun ? 'miss' : source === 'near' ? 'near' : 'hit';
+      return of(this.answer.give(response, exchange, outcome, !isFirst));
+    };
+    return made instanceof Promise ? made.then(answer) : answer(made);
   }
 
   /** Everything else that belongs to the route: interceptors, pipes and the handler. */
